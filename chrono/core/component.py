@@ -1,0 +1,265 @@
+"""What a plugin author subclasses, and what the host hands to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import msgspec
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from chrono.core.clock import Clock, WallClock
+from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict, Window
+from chrono.core.units import Duration
+
+State = Literal["starting", "live", "degraded", "waiting", "failed", "stopped"]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How a component, or one market of it, is doing; `code` is a word, `message` says what to do."""
+
+    component: str
+    state: State
+    code: str = ""
+    message: str = ""
+    market: Market | None = None
+    at: int = 0
+
+
+class Emit(Protocol):
+    """Hand a tick to the board; `received` is the time of receipt, now when it is not given."""
+
+    def __call__(self, tick: Tick, received: int | None = None) -> None: ...
+
+
+class Recorder(Protocol):
+    """Where raw frames go while a pipeline is recorded."""
+
+    def write(self, source: str, kind: str, data: bytes | str | None = None, *, ts: int, conn: int, **more: Any) -> None:
+        """Append one line to the recording."""
+        ...
+
+
+def _silent(status: Status) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the host gives a component: its name, the time, where to report, log and record."""
+
+    name: str
+    clock: Clock = field(default_factory=WallClock)
+    report: Callable[[Status], None] = _silent
+    recorder: Recorder | None = None
+    logger: Any = field(default_factory=structlog.get_logger)
+
+    def status(self, state: State, code: str = "", message: str = "", market: Market | None = None) -> None:
+        """Say how things are; repeated equal words are folded by the host."""
+        self.report(Status(self.name, state, code, message, market, self.clock.now()))
+
+
+class Config(BaseModel):
+    """What the user may write for a component: unknown keys are refused, values from references stay secret."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+class Component(ABC):
+    """Anything named in a pipeline file.
+
+    Attributes
+    ----------
+    type : str
+        The word in the YAML and the name of the entry point.
+    config : Config
+        What the user wrote, validated.
+    context : Context
+        What the host gives.
+    """
+
+    type: ClassVar[str]
+
+    class Config(Config):
+        """No options."""
+
+    config: Any
+
+    def __init__(self, config: BaseModel | None = None, context: Context | None = None) -> None:
+        self.config = self.Config() if config is None else config
+        self.context = Context(self.type) if context is None else context
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Source(Component):
+    """Turns what a venue says into ticks.
+
+    Subclass `WebSocketSource` or `PollingSource` for a venue that chrono connects to; subclass this one, and implement
+    `run`, only for a source that brings its own connection.
+    """
+
+    connects: ClassVar[bool] = False
+    """True where chrono owns the connection and can replay its frames."""
+
+    class Config(Config):
+        """Options every source has."""
+
+        group: str = ""
+        """The venue behind this source, where two sources of one pipeline reach the same one."""
+
+    def symbol(self, pair: Pair) -> str:
+        """Return what the venue calls a pair.
+
+        Raises
+        ------
+        ValueError
+            If the venue can never list it, such as a fiat quote on a venue without fiat.
+        """
+        return str(pair)
+
+    @abstractmethod
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        """Emit ticks until cancelled.
+
+        Raises
+        ------
+        TransientError
+            To be run again after a wait.
+        PermanentError
+            To be left stopped; the status says why.
+        """
+
+
+class Aggregator(Component):
+    """Collapses time: one market's window into one estimate.
+
+    Attributes
+    ----------
+    reads : {"trades", "quotes", "tickers"}
+        Which window it wants.
+    breakdown : float
+        The share of bad points it withstands, 0 to 0.5.
+    """
+
+    reads: ClassVar[Kind] = "trades"
+    breakdown: ClassVar[float] = 0.0
+
+    class Config(Config):
+        """Options every aggregator has."""
+
+        window: Duration = Duration("60s")
+        """How far back to look."""
+
+    @abstractmethod
+    def aggregate(self, window: Any) -> Estimate:
+        """Return the market's price at `window.as_of`; a pure function.
+
+        Raises
+        ------
+        InsufficientData
+            If the window holds too little.
+        """
+
+    def estimate(self, window: Window, value: float, n: int | None = None) -> Estimate:
+        """Make an estimate of a value, with the window's own weight and age."""
+        market = window.market
+        count = len(window) if n is None else n
+        return Estimate(market, market.pair, value, window.turnover, count, window.age, self.type)
+
+
+class Detector(Component):
+    """Judges estimates: `native` in the market's own quote, `cohort` against the other markets of a feed.
+
+    `state` is whatever the detector remembers: None at first, otherwise what it returned last, made of JSON's types.
+    """
+
+    stage: ClassVar[Literal["native", "cohort"]] = "cohort"
+
+    @abstractmethod
+    def screen(self, estimates: Sequence[Estimate], state: Any) -> tuple[Sequence[Verdict], Any]:
+        """Return a verdict for each estimate that is out of the ordinary, and what to remember; a pure function."""
+
+
+class Consensus(Component):
+    """Collapses venues: estimates in the feed's quote into one value or a stated refusal.
+
+    Attributes
+    ----------
+    breakdown : float
+        The share of the weight, or of the count, that may be wrong without carrying the result away.
+    """
+
+    breakdown: ClassVar[float] = 0.0
+
+    @abstractmethod
+    def agree(self, estimates: Sequence[Estimate]) -> Agreement:
+        """Return one value; a pure function, independent of the order of the estimates.
+
+        Raises
+        ------
+        NoQuorum
+            If too few independent groups are left.
+        """
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        """Agree and remember; for strategies that learn. `state` is as a detector's."""
+        return self.agree(estimates), state
+
+    @property
+    def wanted(self) -> int:
+        """Groups needed for an answer, checked against the pipeline before it starts."""
+        return int(getattr(self.config, "min_venues", 1))
+
+
+class Sink(Component):
+    """Publishes reports.
+
+    Attributes
+    ----------
+    buffer : int
+        Reports it may be behind before the oldest is dropped and counted.
+    """
+
+    buffer: ClassVar[int] = 16
+
+    @abstractmethod
+    async def publish(self, report: Report) -> None:
+        """Publish one report; publishing a round again changes nothing.
+
+        Raises
+        ------
+        TransientError
+            To be called again for this report until its deadline.
+        PermanentError
+            To be left stopped; the status says why.
+        """
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What `chrono_event` is told: a status that changed, or a round that was priced."""
+
+    kind: Literal["status", "round"]
+    status: Status | None = None
+    report: Report | None = None
+
+
+class Migrations(msgspec.Struct, frozen=True):
+    """Tables a plugin owns: its name, where its scripts lie, and its own version table."""
+
+    name: str
+    script_location: str
+    version_table: str
+

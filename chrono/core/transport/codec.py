@@ -1,0 +1,85 @@
+"""What every venue shares: frames in, ticks and signals out. No socket here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
+
+import msgspec
+
+from chrono.core.component import Source
+from chrono.core.errors import FrameError
+from chrono.core.types import PRICE_LIMIT, Signal, Tick
+
+Number: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=PRICE_LIMIT)]
+"""A price in a frame: finite and positive. A lax float would take "nan" and "inf"."""
+
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=PRICE_LIMIT)]
+"""A size in a frame: finite, zero allowed."""
+
+
+class Session(Protocol):
+    """What parses the frames of one connection."""
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        """Return the ticks and signals of a frame, in its order."""
+        ...
+
+
+class FrameSource(Source):
+    """A source whose frames chrono receives: it decodes and parses, and is replayed from recorded frames.
+
+    Attributes
+    ----------
+    Frame : type
+        What a frame decodes to: any type msgspec knows, with constraints where the wire has them.
+    """
+
+    connects = True
+    Frame: ClassVar[Any] = Any
+
+    @cached_property
+    def _decode(self) -> Any:
+        return msgspec.json.Decoder(self.Frame, strict=False).decode
+
+    def decode(self, data: bytes | str) -> Any:
+        """Turn bytes into a frame; override for compressed or binary wires."""
+        return self._decode(data)
+
+    @abstractmethod
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        """Return the ticks and signals of a frame, in its order; nothing for what is of no interest."""
+
+    def session(self) -> Session:
+        """Return what parses the frames of one connection: the source itself, or an object with that connection's state."""
+        return self
+
+    def read(self, data: bytes | str, session: Session | None = None) -> Sequence[Tick | Signal]:
+        """Decode and parse one frame as received, with the session of its connection.
+
+        Raises
+        ------
+        FrameError
+            If it is not what the venue documents; a mistake in `parse` counts as such.
+        """
+        try:
+            return tuple((session or self).parse(self.decode(data)))
+        except FrameError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's parser must not cost the connection
+            raise FrameError(_reason(error), data, self.context.name) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, msgspec.MsgspecError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def batches(symbols: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Split symbols into runs of at most `size`; 0 means no limit."""
+    step = size or max(len(symbols), 1)
+    for start in range(0, len(symbols), step):
+        yield symbols[start : start + step]
