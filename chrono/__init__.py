@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from chrono.core.types import Verdict as Verdict
     from chrono.core.types import Window as Window
     from chrono.core.units import Duration as Duration
+    from chrono.core.units import Move as Move
     from chrono.core.units import Share as Share
     from chrono.hookspecs import hookimpl as hookimpl
 
@@ -76,7 +77,7 @@ _HOMES = {
         "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Prior Quote QuoteWindow RateLimit Reconnect "
         "Rejected Reply Report Round Signal Tick Ticker TickerWindow Trade TradeWindow Verdict Window"
     ),
-    "chrono.core.units": "Duration Share",
+    "chrono.core.units": "Duration Move Share",
     "chrono.hookspecs": "hookimpl",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

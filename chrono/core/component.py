@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 import structlog
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from chrono.core.clock import Clock, WallClock
 from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict, Window
 from chrono.core.units import Duration
 
-State = Literal["starting", "live", "degraded", "waiting", "failed", "stopped"]
+State: TypeAlias = Literal["starting", "live", "degraded", "waiting", "failed", "stopped"]
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -63,12 +62,90 @@ class Context:
         self.report(Status(self.name, state, code, message, market, self.clock.now()))
 
 
+class Secret(str):
+    """Text that came from a `${…}` reference; wherever it is shown, the reference stands for the value.
+
+    Examples
+    --------
+    >>> Secret("hunter2", "${env:PASSWORD}")
+    ${env:PASSWORD}
+    """
+
+    written: str
+
+    def __new__(cls, value: str, written: str = "${…}") -> Self:
+        """Keep what was written beside what it stands for."""
+        secret = super().__new__(cls, value)
+        secret.written = written
+        return secret
+
+    def __repr__(self) -> str:
+        return self.written
+
+
+def _reference(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.written
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return next((written for item in inner if (written := _reference(item))), "")
+
+
+def _numeric(annotation: Any) -> bool:
+    kinds = [annotation, *get_args(annotation)]
+    return bool not in kinds and (int in kinds or float in kinds)
+
+
+def _spelled(value: Any) -> Any:
+    """Write true and false as text, which is refused where a number is wanted; Python would count true as 1."""
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 class Config(BaseModel):
     """What the user may write for a component: unknown keys are refused, values from references stay secret."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
+
+    _references: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_references(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        config = handler({key: cls._no_switch_for_a_number(key, value) for key, value in data.items()})
+        names = {key: name for name, field in cls.model_fields.items() for key in (name, field.alias)}
+        for key, value in data.items():
+            if written := _reference(value):
+                fields = [names[key]] if key in names else cls.model_fields
+                config._references.update(dict.fromkeys(fields, written))  # noqa: SLF001 - its own class
+        return config
+
+    @classmethod
+    def _no_switch_for_a_number(cls, key: str, value: Any) -> Any:
+        field = cls.model_fields.get(key)
+        if isinstance(value, bool | list | dict) and field is not None and _numeric(field.annotation):
+            return _spelled(value)
+        return value
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show a reference in place of what it stands for, and nothing that could be computed from it."""
+        hidden = self._references
+        for name, value in super().__repr_args__():
+            if name in hidden:
+                yield name, Secret("", hidden[name])
+            elif not hidden or name in type(self).model_fields:
+                yield name, value
 
 
 class Component(ABC):
@@ -98,9 +175,7 @@ class Component(ABC):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         return None
 
 
@@ -119,6 +194,11 @@ class Source(Component):
 
         group: str = ""
         """The venue behind this source, where two sources of one pipeline reach the same one."""
+
+    @property
+    def group(self) -> str:
+        """The venue behind this source: what the user says, else its type where it connects, else its own name."""
+        return str(self.config.group) or (self.type if self.connects else self.context.name)
 
     def symbol(self, pair: Pair) -> str:
         """Return what the venue calls a pair.
@@ -162,6 +242,11 @@ class Aggregator(Component):
 
         window: Duration = Duration("60s")
         """How far back to look."""
+
+    @property
+    def span(self) -> int:
+        """Nanoseconds of the window it wants."""
+        return int(self.config.window)
 
     @abstractmethod
     def aggregate(self, window: Any) -> Estimate:
@@ -222,6 +307,11 @@ class Consensus(Component):
     def wanted(self) -> int:
         """Groups needed for an answer, checked against the pipeline before it starts."""
         return int(getattr(self.config, "min_venues", 1))
+
+    @property
+    def max_age(self) -> int | None:
+        """Nanoseconds after which an estimate, or the rate it was converted with, no longer counts."""
+        return getattr(self.config, "max_age", None)
 
 
 class Sink(Component):

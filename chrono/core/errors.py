@@ -3,6 +3,7 @@
 ChronoError
 ├── ConfigError            the operator edits the YAML
 ├── PluginError            the author fixes the plugin
+├── UnknownType            the operator installs a plugin, or spells it right
 ├── DataError              this datum is dropped and counted
 │   └── FrameError         … because the frame could not be read
 ├── NoPrice                this feed has no answer this round; the others do
@@ -53,6 +54,14 @@ class PluginError(ChronoError):
         super().__init__(f"plugin {origin}: {message}")
         self.plugin = plugin
         self.distribution = distribution
+
+
+class UnknownType(ChronoError, LookupError):
+    """No installed distribution offers a type of component; `known` are those that are installed."""
+
+    def __init__(self, message: str = "", known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class DataError(ChronoError):

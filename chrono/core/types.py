@@ -48,7 +48,7 @@ class Code(StrEnum):
     COMPONENT_FAILED = "component_failed"
 
 
-class Pair(msgspec.Struct, frozen=True, gc=False, order=True):
+class Pair(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash=True):
     """What is priced: one unit of `base` in units of `quote`, written `BTC/USD`.
 
     Examples
@@ -80,7 +80,7 @@ class Pair(msgspec.Struct, frozen=True, gc=False, order=True):
         return f"{self.base}/{self.quote}"
 
 
-class Market(msgspec.Struct, frozen=True, gc=False, order=True):
+class Market(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash=True):
     """One pair at one source, written `kraken:BTC/USD`.
 
     `source` is the id in the pipeline file, `group` the venue behind it (two connections to one venue share a group),
@@ -226,6 +226,9 @@ class Window:
     def ts(self) -> NDArray[np.int64]:
         return _frozen(np.minimum(np.array(self._ts, np.int64) + self._offset, self.as_of))
 
+    def _newest(self, column: Sequence[float]) -> float:
+        return self.prior.value if not column and self.prior is not None else column[-1]
+
     def _column(self, index: int) -> NDArray[np.float64]:
         return _frozen(np.array(self._columns[index], np.float64))
 
@@ -261,8 +264,8 @@ class TradeWindow(Window):
 
     @property
     def last(self) -> float:
-        """The newest price; IndexError when the window is empty."""
-        return self._columns[0][-1]
+        """The newest price, from before the window where nothing was printed in it; IndexError if there is none."""
+        return self._newest(self._columns[0])
 
     @cached_property
     def price(self) -> NDArray[np.float64]:
@@ -293,7 +296,9 @@ class QuoteWindow(Window):
 
     @property
     def mid(self) -> float:
-        """The newest mid price; IndexError when the window is empty."""
+        """The newest mid price, from before the window where nothing arrived in it; IndexError if there is none."""
+        if not self._ts and self.prior is not None:
+            return self.prior.value
         return (self._columns[0][-1] + self._columns[1][-1]) / 2
 
     @cached_property
@@ -320,8 +325,8 @@ class TickerWindow(Window):
 
     @property
     def last(self) -> float:
-        """The newest price; IndexError when the window is empty."""
-        return self._columns[0][-1]
+        """The newest price, from before the window where nothing arrived in it; IndexError if there is none."""
+        return self._newest(self._columns[0])
 
     @cached_property
     def last_price(self) -> NDArray[np.float64]:
@@ -381,7 +386,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """What is published. `published` is False for a conversion leg that no one declared."""
+    """What is published; `place` is its rank in the pipeline file, `published` is False for a leg that no one declared."""
 
     name: str
     pair: Pair
@@ -390,6 +395,7 @@ class Feed(msgspec.Struct, frozen=True):
     category: str = "crypto"
     limits: Limits = Limits()
     published: bool = True
+    place: int = 0
 
     def quantize(self, value: float) -> Decimal:
         """Round half to even to exactly the feed's decimals, for sinks that print text."""
@@ -429,9 +435,22 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a sink gets: every published feed is in `prices` or in `missing`, in the order of the pipeline file."""
+    """What a sink gets: each published feed's price, or why it has none, in the order of the pipeline file.
+
+    `rates` are the conversion legs that no one declared as feeds, `verdicts` all that the detectors said.
+    """
 
     round: Round
-    prices: Mapping[str, Price]
-    missing: Mapping[str, Missing]
+    results: tuple[Price | Missing, ...]
+    rates: tuple[Price | Missing, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """The feeds that have a value, by name."""
+        return {result.feed.name: result for result in self.results if isinstance(result, Price)}
+
+    @property
+    def missing(self) -> dict[str, Missing]:
+        """The feeds that have none, by name."""
+        return {result.feed.name: result for result in self.results if isinstance(result, Missing)}

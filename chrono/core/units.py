@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -20,6 +20,7 @@ _NANOSECONDS = {
     "d": 86_400_000_000_000,
 }
 _SHARE = re.compile(_NUMBER + r"\s*(%|bp)")
+_MOVE = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(%|bp)")
 _PARTS = {"%": 100.0, "bp": 10_000.0}
 
 
@@ -65,7 +66,9 @@ class Duration(int):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(cls._validate, serialization=core_schema.to_string_ser_schema())
+        return core_schema.no_info_plain_validator_function(
+            cls._validate, serialization=core_schema.to_string_ser_schema()
+        )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -81,12 +84,16 @@ class Share(float):
     (0.1, 0.0025, '2.5%')
     """
 
+    _form: ClassVar[re.Pattern[str]] = _SHARE
+    _wanted: ClassVar[str] = "a share with its unit like 10% or 25bp"
+    _examples: ClassVar[tuple[str, ...]] = ("10%", "25bp")
+
     def __new__(cls, value: str | float) -> Self:
         if not isinstance(value, str):
             return super().__new__(cls, value)
-        match = _SHARE.fullmatch(value.strip())
+        match = cls._form.fullmatch(value.strip())
         if match is None:
-            raise ValueError(f"expected a share with its unit like 10% or 25bp, was {value!r}")
+            raise ValueError(f"expected {cls._wanted}, was {value!r}")
         return super().__new__(cls, float(match[1]) / _PARTS[match[2]])
 
     def __str__(self) -> str:
@@ -99,13 +106,35 @@ class Share(float):
         if isinstance(value, cls):
             return value
         if not isinstance(value, str):
-            raise ValueError(f"expected a share with its unit like 10% or 25bp, was {value!r}")
+            raise ValueError(f"expected {cls._wanted}, was {value!r}")
         return cls(value)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(cls._validate, serialization=core_schema.to_string_ser_schema())
+        return core_schema.no_info_plain_validator_function(
+            cls._validate, serialization=core_schema.to_string_ser_schema()
+        )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_SHARE.pattern}$", "examples": ["10%", "25bp"]}
+        return {"type": "string", "pattern": f"^{cls._form.pattern}$", "examples": list(cls._examples)}
+
+
+class Move(Share):
+    """A relative change of a price, written with its sign: `+10%`, `-25bp`.
+
+    Examples
+    --------
+    >>> float(Move("-80%")), str(Move("+2.5%"))
+    (-0.8, '2.5%')
+    """
+
+    _form = _MOVE
+    _wanted = "a move with its unit like +10% or -25bp"
+    _examples = ("+10%", "-25bp")
+
+    def __new__(cls, value: str | float) -> Self:
+        move = super().__new__(cls, value)
+        if move <= -1:
+            raise ValueError(f"expected a move above -100%, which would leave no price, was {value!r}")
+        return move

@@ -1,0 +1,127 @@
+"""What the commands that run something share: logs to standard error, signals that stop in order."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from chrono.core.engine import Engine
+    from chrono.core.pipeline import Pipeline
+    from chrono.core.replay import Replay
+
+INTERRUPTED = 130
+
+
+class _StandardError:
+    """Standard error as it is now: a live table replaces it while it draws."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def configure_logs() -> None:
+    """Send structured logs to standard error, a line each; tracebacks follow on lines of their own."""
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
+            _line,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=_stderr()),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _stderr() -> TextIO:
+    return _StandardError()  # type: ignore[return-value]
+
+
+def _line(_: Any, __: str, event: Any) -> str:
+    head = f"{event.pop('timestamp')} {event.pop('level'):<7} {event.pop('event')}"
+    trace = event.pop("traceback", "")
+    pairs = " ".join(f"{key}={value}" for key, value in event.items() if value != "")
+    return f"{head} [{pairs}]\n{trace}".rstrip() if pairs else f"{head}\n{trace}".rstrip()
+
+
+def load(file: Path) -> Pipeline:
+    """Read, check and wire one pipeline file."""
+    from chrono.core.build import build
+    from chrono.core.registry import Registry
+
+    return build(file, Registry())
+
+
+def to_stdout(pipeline: Pipeline, form: str | None) -> Pipeline:
+    """Replace what a pipeline prints by JSON Lines or a table; leave it alone when no form is asked for."""
+    from dataclasses import replace
+
+    from chrono.core.component import Context
+    from chrono.core.sinks import Console, JsonLines
+
+    if form is None:
+        return pipeline
+    kept = {name: sink for name, sink in pipeline.sinks.items() if not _prints(sink)}
+    made = JsonLines if form == "json" else Console
+    return replace(pipeline, sinks={"stdout": made(context=Context("stdout")), **kept})
+
+
+def _prints(sink: Any) -> bool:
+    from chrono.core.sinks import Console, JsonLines
+
+    return isinstance(sink, Console) or (isinstance(sink, JsonLines) and sink.config.path == "-")
+
+
+def run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
+    """Run engines or replays until they end or a signal stops them; return their summaries, and whether it was SIGINT."""
+    import anyio
+
+    return anyio.run(functools.partial(_run_all, work), backend_options={"use_uvloop": False})
+
+
+async def _run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
+    import anyio
+
+    summaries: list[Any] = [None] * len(work)
+    errors: list[Exception] = []
+    interrupted = False
+
+    async def one(place: int, run: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            summaries[place] = await run()
+        except Exception as error:  # noqa: BLE001 - raised below, without a group round it
+            errors.append(error)
+            for other in work:
+                other.stop.set()
+
+    async def listen(ended: anyio.Event) -> None:
+        nonlocal interrupted
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            ended.set()
+            async for number in signals:
+                if all(other.stop.is_set() for other in work):
+                    everything.cancel_scope.cancel()
+                interrupted = interrupted or number == signal.SIGINT
+                for other in work:
+                    other.stop.set()
+
+    async with anyio.create_task_group() as everything:
+        ready = anyio.Event()
+        everything.start_soon(listen, ready)
+        await ready.wait()
+        async with anyio.create_task_group() as running:
+            for place, item in enumerate(work):
+                running.start_soon(one, place, item.run)
+        everything.cancel_scope.cancel()
+    if errors:
+        raise errors[0]
+    return summaries, interrupted

@@ -1,0 +1,238 @@
+"""From a pipeline file and what is installed to a pipeline that is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chrono.core import config as configuration
+from chrono.core import rates
+from chrono.core.clock import Schedule
+from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
+from chrono.core.config import Declared, FeedConfig, PipelineConfig
+from chrono.core.errors import ConfigError
+from chrono.core.pipeline import Pipeline
+from chrono.core.pricing import Plan
+from chrono.core.rates import Leg
+from chrono.core.registry import Registry
+from chrono.core.types import Feed, Limits, Market, Pair
+
+DEFAULT_AGGREGATOR = "last"
+DEFAULT_CONSENSUS = "weighted_median"
+STABLE = "USD"
+"""A feed in this currency is by default also priced from its pairs in the other `quotes`."""
+
+
+def build(source: Path | str, registry: Registry, *, filename: str = "pipeline.yaml") -> Pipeline:
+    """Read a pipeline file, check all of it, and wire it.
+
+    Parameters
+    ----------
+    source : Path or str
+        A file, or the text of one.
+    registry : Registry
+        Where components are found.
+    filename : str
+        What to call a text in messages.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each problem.
+    """
+    return _Builder(configuration.load(source, registry.component, filename=filename), registry).pipeline()
+
+
+class _Builder:
+    """One pipeline in the making."""
+
+    def __init__(self, config: PipelineConfig, registry: Registry) -> None:
+        self.config = config
+        self.registry = registry
+        self.problems: list[str] = []
+        self.sources: dict[str, Source] = {name: _make(declared, name) for name, declared in config.sources.items()}
+        self.made: dict[int, Component] = {}
+        self.standard: dict[str, Declared] = {}
+        self.feeds: dict[str, Feed] = {}
+        self.settings: dict[str, FeedConfig] = {}
+        self.conversions: dict[str, dict[Market, tuple[Leg, ...]]] = {}
+
+    def pipeline(self) -> Pipeline:
+        for name in self.config.feeds:
+            self._feed(name, self.config.feed(name))
+        for name in list(self.feeds):
+            self._convert(name)
+        plans = self._plans()
+        self._symbols()
+        if self.problems:
+            raise ConfigError(*self.problems)
+        horizons: dict[Market, int] = {}
+        for plan in plans:
+            for market in plan.feed.markets:
+                horizons[market] = max(horizons.get(market, 0), plan.aggregator.span)
+        return Pipeline(
+            name=self.config.name,
+            schedule=Schedule(self.config.every),
+            plans=plans,
+            sources=self.sources,
+            sinks={name: _make(declared, name) for name, declared in self.config.sinks.items()},
+            markets={source: [market for market in horizons if market.source == source] for source in self.sources},
+            horizons=horizons,
+            registry=self.registry,
+            state_path=self.config.state,
+        )
+
+    def _feed(self, name: str, settings: FeedConfig, *, published: bool = True) -> None:
+        """Take one feed in, with its markets."""
+        pair = Pair.parse(name)
+        found = dict.fromkeys(self._stated(name, pair, settings) if settings.markets else self._default(pair, settings))
+        if not found and published:
+            self._problem(f"feeds.{name}", f"expected a source that lists {pair}, none does; add one, or state markets")
+        limits = Limits(settings.limits.max_jump, settings.limits.min, settings.limits.max)
+        self.settings[name] = settings
+        self.feeds[name] = Feed(
+            name=name,
+            pair=pair,
+            decimals=settings.decimals,
+            markets=tuple(sorted(found, key=str)),
+            category=settings.category,
+            limits=limits,
+            published=published,
+            place=len(self.feeds),
+        )
+
+    def _default(self, pair: Pair, settings: FeedConfig) -> Iterator[Market]:
+        """Yield a feed's pair, and its pairs in the other quotes, at every source that may list them."""
+        quotes = settings.quotes or self.config.quotes
+        others = quotes if pair.quote == STABLE and pair.base not in quotes else ()
+        for quote in dict.fromkeys((pair.quote, *others)):
+            for source in self.sources:
+                market = self._market(source, Pair(pair.base, quote))
+                if isinstance(market, Market):
+                    yield market
+
+    def _stated(self, name: str, pair: Pair, settings: FeedConfig) -> Iterator[Market]:
+        for index, pattern in enumerate(settings.markets or ()):
+            path = f"feeds.{name}.markets[{index}]"
+            if pattern.pair.base != pair.base:
+                wanted = f"expected a market of {pair.base}, was {pattern}; a feed converts quotes, never its base"
+                self._problem(path, wanted)
+                continue
+            refused = ""
+            matched = False
+            for source in self.sources:
+                if pattern.matches(source):
+                    market = self._market(source, pattern.pair)
+                    if isinstance(market, Market):
+                        matched = True
+                        yield market
+                    else:
+                        refused = market
+            if refused and not matched:
+                self._problem(path, refused)
+
+    def _market(self, name: str, pair: Pair) -> Market | str:
+        """Return a market, or why the source can never list it."""
+        source = self.sources[name]
+        try:
+            return Market(name, pair, source.group, source.symbol(pair))
+        except ValueError as error:
+            return f"{name} does not list {pair}: {error}"
+
+    def _convert(self, name: str) -> None:
+        """Find how each market of a feed reaches its quote, adding the legs that no one declared."""
+        feed = self.feeds[name]
+        found: dict[Market, tuple[Leg, ...]] = {}
+        for market in feed.markets:
+            if market.pair.quote == feed.pair.quote:
+                found[market] = ()
+            else:
+                found[market] = self._legs(name, market.pair.quote, feed.pair.quote)
+        self.conversions[name] = found
+
+    def _legs(self, name: str, quote: str, target: str) -> tuple[Leg, ...]:
+        known = {other: feed.pair for other, feed in self.feeds.items() if other != name}
+        legs = rates.direct(quote, target, known)
+        if legs is None and quote not in self.config.quotes:
+            legs = rates.route(quote, target, known)
+        if legs is not None:
+            return legs
+        leg = str(Pair(quote, target))
+        path = f"feeds.{name}.markets" if self.settings[name].markets else f"feeds.{name}"
+        shared = FeedConfig(category="rate").model_copy(update=self._common())
+        self._feed(leg, shared, published=False)
+        if not self.feeds[leg].markets:
+            wanted = f"expected a rate {leg} to convert with, nothing can price it"
+            self._problem(path, f"{wanted}; add under feeds a line like {leg}: {{markets: [SOURCE:{leg}]}}")
+        self._convert(leg)
+        return (Leg(leg),)
+
+    def _common(self) -> dict[str, Any]:
+        """Return what the pipeline says of all feeds: an undeclared leg is priced by that."""
+        return {key: getattr(self.config, key) for key in ("quotes", "aggregator", "detectors", "consensus")}
+
+    def _plans(self) -> list[Plan]:
+        """Put the feeds in the order in which they are priced."""
+        needs = {
+            name: dict.fromkeys(leg.rate for legs in found.values() for leg in legs)
+            for name, found in self.conversions.items()
+        }
+        try:
+            ranked = rates.order(needs)
+        except rates.Cycle as cycle:
+            circle = " → ".join(cycle.names)
+            self._problem(
+                f"feeds.{cycle.names[0]}", f"expected rates that do not need each other, was {circle}; state other markets"
+            )
+            return []
+        return [self._plan(name) for name in ranked]
+
+    def _plan(self, name: str) -> Plan:
+        settings, feed = self.settings[name], self.feeds[name]
+        aggregator: Aggregator = self._shared(settings.aggregator or self._standard("aggregator", DEFAULT_AGGREGATOR))
+        consensus: Consensus = self._shared(settings.consensus or self._standard("consensus", DEFAULT_CONSENSUS))
+        detectors: list[Detector] = [self._shared(declared) for declared in settings.detectors or ()]
+        self._quorum(feed, consensus, (settings.consensus.path if settings.consensus else "") or f"feeds.{name}")
+        return Plan(
+            feed=feed,
+            aggregator=aggregator,
+            consensus=consensus,
+            conversions=self.conversions[name],
+            native=tuple(detector for detector in detectors if detector.stage == "native"),
+            cohort=tuple(detector for detector in detectors if detector.stage == "cohort"),
+        )
+
+    def _quorum(self, feed: Feed, consensus: Consensus, path: str) -> None:
+        groups = sorted({market.group for market in feed.markets})
+        if feed.markets and len(groups) < consensus.wanted:
+            what = f"{feed.name} needs {consensus.wanted} venues and can have {len(groups)} ({', '.join(groups)})"
+            self._problem(path, f"expected a quorum in reach, was not: {what}; add sources or lower min_venues")
+
+    def _symbols(self) -> None:
+        """Refuse two pairs under one symbol: their ticks could not be told apart."""
+        taken: dict[tuple[str, str], Market] = {}
+        for feed in self.feeds.values():
+            for market in feed.markets:
+                other = taken.setdefault((market.source, market.symbol), market)
+                if other.pair != market.pair:
+                    both = f"{other} and {market} are both {market.symbol!r} there"
+                    self._problem(f"feeds.{feed.name}", f"expected one pair per symbol, was not: {both}; state markets")
+
+    def _standard(self, kind: Any, type: str) -> Declared:
+        cls = self.registry.component(kind, type)
+        return self.standard.setdefault(kind, Declared(type, kind, type, cls, cls.Config(), ""))
+
+    def _shared(self, declared: Declared) -> Any:
+        """Make a component once for all feeds that name it in one place of the file."""
+        if id(declared) not in self.made:
+            self.made[id(declared)] = _make(declared, declared.id)
+        return self.made[id(declared)]
+
+    def _problem(self, path: str, message: str) -> None:
+        self.problems.append(self.config.problem(path, message))
+
+
+def _make(declared: Declared, name: str) -> Any:
+    make: Any = declared.cls
+    return make(declared.options, Context(name))

@@ -1,0 +1,247 @@
+"""What is always there, registered through the same hooks as everyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from chrono.core.component import Aggregator, Consensus, Emit, Sink, Source
+from chrono.core.errors import InsufficientData, NoQuorum
+from chrono.core.types import SECOND, Agreement, Code, Estimate, Market, QuoteWindow, Reason, TradeWindow
+from chrono.core.units import Duration
+from chrono.hookspecs import hookimpl
+
+MAX_SHARE = 0.15
+"""What one group may weigh among many; among n few it is `HEADROOM / n`."""
+
+HEADROOM = 1.2
+
+TYPICAL_SPREAD = 20e-4
+"""The dispersion among venues at which confidence is halved: 20 bp."""
+
+_EXACT = 1e-12
+
+
+class Last(Aggregator):
+    """The last trade: no lag, no averaging."""
+
+    type = "last"
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        """Return the newest price of a market."""
+        return self.estimate(window, window.last)
+
+
+class Mid(Aggregator):
+    """The middle of the newest top of book."""
+
+    type = "mid"
+    reads = "quotes"
+
+    def aggregate(self, window: QuoteWindow) -> Estimate:
+        """Return the newest mid price of a market."""
+        return self.estimate(window, window.mid)
+
+
+class WindowMedian(Aggregator):
+    """The median of the trades of a window, each print counted once."""
+
+    type = "median"
+    breakdown = 0.5
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        """Return the median price of a window."""
+        if not len(window):
+            raise InsufficientData(0, 1)
+        prints = window.prints
+        if prints.max() == 1.0:
+            return self.estimate(window, float(np.median(window.price)))
+        return self.estimate(window, middle(window.price.tolist(), (prints / prints.sum()).tolist()))
+
+
+def middle(values: Sequence[float], shares: Sequence[float]) -> float:
+    """Return the weighted median: where the cumulated share passes a half, the midpoint where it is exactly a half.
+
+    Parameters
+    ----------
+    values : sequence of float, length n > 0
+    shares : sequence of float, length n
+        Non-negative, with sum 1.
+
+    Notes
+    -----
+    Breakdown point: half of the shares. "Exactly" means within 1e-12, so that n equal shares behave as a plain median.
+
+    References
+    ----------
+    .. [1] F. Y. Edgeworth, "On a New Method of Reducing Observations", *Philosophical Magazine* 25, 1888.
+
+    Examples
+    --------
+    >>> middle([1.0, 9.0, 2.0], [0.25, 0.5, 0.25])
+    5.5
+    """
+    ranked = sorted(zip(values, shares, strict=True))
+    below = 0.0
+    for rank, (value, share) in enumerate(ranked):
+        below += share
+        if below > 0.5 + _EXACT:
+            return value
+        if below >= 0.5 - _EXACT:
+            above = next((other for other, weight in ranked[rank + 1 :] if weight > 0), value)
+            return (value + above) / 2
+    return ranked[-1][0]
+
+
+def capped(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return each group's final share, none above `max(0.15, 1.2 / n)`, by water-filling.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Non-negative weight of each of n groups; where all that is left weighs nothing, it shares equally.
+
+    Examples
+    --------
+    >>> shares = capped({"a": 90.0, "b": 6.0, "c": 4.0})
+    >>> {group: round(share, 2) for group, share in shares.items()}
+    {'a': 0.4, 'b': 0.36, 'c': 0.24}
+    """
+    limit = max(MAX_SHARE, HEADROOM / len(weights))
+    shares: dict[str, float] = {}
+    free = dict(weights)
+    while free:
+        left = 1.0 - limit * len(shares)
+        total = sum(sorted(free.values()))
+        found = {g: left * w / total if total > 0 else left / len(free) for g, w in free.items()}
+        over = [group for group, share in found.items() if share > limit + _EXACT]
+        if not over:
+            return shares | found
+        shares.update(dict.fromkeys(over, limit))
+        for group in over:
+            del free[group]
+    return shares
+
+
+class _Median(Consensus):
+    """What both medians share: age first, then quorum, then who weighs what."""
+
+    breakdown = 0.5
+
+    class Config(Consensus.Config):
+        """When an estimate counts and how many groups must be left."""
+
+        min_venues: int = Field(default=2, ge=1)
+        """Independent groups needed for an answer."""
+        max_age: Duration = Duration("30s")
+        """Estimates older than this are dropped as stale."""
+
+    config: Config
+
+    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
+        """Return the weight of each group."""
+        raise NotImplementedError
+
+    def agree(self, estimates: Sequence[Estimate]) -> Agreement:
+        """Return the weighted median of the estimates that are fresh enough."""
+        limit = int(self.config.max_age)
+        groups: dict[str, list[Estimate]] = {}
+        dropped: dict[Market, Reason] = {}
+        for estimate in estimates:
+            if estimate.age > limit:
+                dropped[estimate.market] = stale(estimate.age, limit)
+            else:
+                groups.setdefault(estimate.market.group, []).append(estimate)
+        if len(groups) < self.config.min_venues:
+            raise NoQuorum(len(groups), self.config.min_venues, dropped)
+        shares: dict[Market, float] = {}
+        values: list[float] = []
+        for group, share in capped(self.weights(groups)).items():
+            members = groups[group]
+            total = sum(sorted(e.weight for e in members))
+            for e in members:
+                shares[e.market] = share * e.weight / total if total > 0 else share / len(members)
+                values.append(e.value)
+        value = middle(values, list(shares.values()))
+        return Agreement(value, self.confidence(value, groups, limit), shares, dropped)
+
+    def confidence(self, value: float, groups: Mapping[str, Sequence[Estimate]], limit: int) -> float:
+        """Return how much to trust a value, 0 to 1.
+
+        Notes
+        -----
+        `(1 - 2**-n) / (1 + (s / 20 bp)**2) * (1 - a / 2A)`: n groups, s their median distance from the value relative to
+        it, a their median age, A the greatest age allowed. The engine multiplies by the share of the groups with data
+        that were used.
+        """
+        used = [estimate for members in groups.values() for estimate in members]
+        spread = median(abs(e.value / value - 1) for e in used) / TYPICAL_SPREAD
+        age = median(e.age for e in used) / limit if limit else 0.0
+        return (1 - 2.0 ** -len(groups)) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2)
+
+
+class Median(_Median):
+    """The median of the venues: one group, one vote."""
+
+    type = "median"
+
+    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
+        """Return equal weights."""
+        return dict.fromkeys(groups, 1.0)
+
+
+class WeightedMedian(_Median):
+    """The median of the venues by turnover, no group's share above max(0.15, 1.2/n)."""
+
+    type = "weighted_median"
+
+    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
+        """Return each group's turnover."""
+        return {group: sum(sorted(e.weight for e in members)) for group, members in groups.items()}
+
+
+def stale(age: int, limit: int) -> Reason:
+    """Return the reason of what is too old; nanoseconds in, seconds out."""
+    return {"code": Code.STALE.value, "age_s": round(age / SECOND, 3), "limit_s": limit / SECOND}
+
+
+class Push(Source):
+    """Fed from outside: by a replay, by an ingest, by a test. Its ticks name their pair themselves."""
+
+    type = "push"
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        """Wait; ticks come from elsewhere."""
+        self.context.status("live")
+
+
+@hookimpl
+def chrono_sources() -> Iterable[type[Source]]:
+    """Return the source that is fed from outside."""
+    return [Push]
+
+
+@hookimpl
+def chrono_aggregators() -> Iterable[type[Aggregator]]:
+    """Return the aggregators that need no plugin."""
+    return [Last, Mid, WindowMedian]
+
+
+@hookimpl
+def chrono_consensus() -> Iterable[type[Consensus]]:
+    """Return the strategies that need no plugin."""
+    return [Median, WeightedMedian]
+
+
+@hookimpl
+def chrono_sinks() -> Iterable[type[Sink]]:
+    """Return the sinks that need no plugin."""
+    from chrono.core.sinks import Console, JsonLines
+
+    return [Console, JsonLines]
+
+

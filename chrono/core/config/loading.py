@@ -1,0 +1,132 @@
+"""From the text of a pipeline file to its `PipelineConfig`, or to all its problems."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from chrono.core.config.declare import Declarer, Resolve
+from chrono.core.config.explain import explain, nearest, shown
+from chrono.core.config.models import FeedConfig, PipelineConfig
+from chrono.core.config.problems import TOP, Problems
+from chrono.core.config.yaml import Node, join, read, read_text
+
+_KINDS = {"aggregator": "aggregator", "detectors": "detector", "consensus": "consensus"}
+
+
+def load(source: str | Path, resolve: Resolve, *, filename: str = "pipeline.yaml") -> PipelineConfig:
+    """Read a pipeline file and check all that can be checked without building it.
+
+    Parameters
+    ----------
+    source : str or Path
+        A path is read; a str is the YAML text itself.
+    resolve : callable
+        Takes the kind and type of a component and returns its class.
+    filename : str
+        What to call a text in messages; its stem is the pipeline's name where it states none.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each problem, sorted by position.
+    """
+    path = source if isinstance(source, Path) else Path(filename)
+    text = read_text(source) if isinstance(source, Path) else source
+    problems = Problems(str(path))
+    root = read(text, str(path), problems, path.parent)
+    config = _Loader(root, problems, resolve).config(path.stem)
+    problems.check()
+    assert config is not None  # noqa: S101 - no config without a problem
+    return config.standing(str(path), root)
+
+
+class _Loader:
+    """One file on its way from nodes to a `PipelineConfig`."""
+
+    def __init__(self, root: Node, problems: Problems, resolve: Resolve) -> None:
+        self._root = root
+        self._problems = problems
+        self._declarer = Declarer(resolve, problems)
+
+    def config(self, name: str) -> PipelineConfig | None:
+        root = self._root
+        if not isinstance(root.value, dict):
+            message = f"expected a mapping with feeds: and sources:, was {shown(root)}; start with the lines feeds: and sources:"
+            self._problems.add(root.mark, "", message)
+            return None
+        data = {"name": name, **_stated(root), **self._components(root, "")}
+        self._named(data)
+        self._feeds(data)
+        try:
+            config = PipelineConfig.model_validate(data)
+        except ValidationError as error:
+            for problem in explain(error, PipelineConfig, root, TOP, ""):
+                self._problems.add(*problem)
+            return None
+        self._limits(config)
+        return config
+
+    def _named(self, data: dict[str, Any]) -> None:
+        for key, kind in (("sources", "source"), ("sinks", "sink")):
+            if key in data:
+                node = self._root.child(key)
+                assert node is not None  # noqa: S101 - it was stated
+                data[key] = self._declarer.named(kind, node, key, self._root.place(key))
+        if "sinks" not in data:
+            data["sinks"] = {"console": self._declarer.default("sink", "console", "sinks", TOP)}
+
+    def _components(self, parent: Node, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, kind in _KINDS.items():
+            node = parent.child(key)
+            if node is not None and node.value is not None:
+                make = self._declarer.several if key == "detectors" else self._declarer.one
+                found[key] = make(kind, node, join(path, key), parent.place(key))
+        return found
+
+    def _feeds(self, data: dict[str, Any]) -> None:
+        feeds = self._root.child("feeds")
+        if feeds is None or not isinstance(feeds.value, dict):
+            return
+        for name, node in feeds.value.items():
+            path = join("feeds", name)
+            if node.value is None:
+                data["feeds"][name] = {}
+            elif isinstance(node.value, dict):
+                data["feeds"][name] = {**_stated(node), **self._components(node, path)}
+                self._markets(node.child("markets"), join(path, "markets"))
+
+    def _markets(self, markets: Node | None, path: str) -> None:
+        sources = self._root.child("sources")
+        ids = sources.value if sources is not None and isinstance(sources.value, dict) else {}
+        seen: set[str] = set()
+        for index, node in enumerate(markets.value if markets is not None and isinstance(markets.value, list) else ()):
+            if not isinstance(node.value, str) or node.broken:
+                continue
+            source = node.value.rpartition(":")[0]
+            where = join(path, index)
+            if node.value in seen:
+                self._problems.add(node.mark, where, f"{shown(node)} stands twice in this list; remove one of them")
+            elif source and ids and source not in ids and not any(fnmatchcase(id, source) for id in ids):
+                hint = nearest(source, ids) or f"; sources are {', '.join(ids)}"
+                self._problems.add(node.mark, where, f"expected a market of a declared source, was {shown(node)}{hint}")
+            seen.add(node.value)
+
+    def _limits(self, config: PipelineConfig) -> None:
+        for name in config.feeds:
+            limits = config.feed(name).limits
+            if limits.min is not None and limits.max is not None and limits.min >= limits.max:
+                path = f"feeds.{name}.limits"
+                feed = self._root.value["feeds"].value[name]  # type: ignore[index,call-overload,union-attr]
+                message = "expected min below max, was not, together with the pipeline's limits; correct one of them"
+                self._problems.add(feed.place("limits"), path, message)
+
+
+def _stated(node: Node) -> dict[str, Any]:
+    """Return a mapping without the known keys that are left empty, which count as not written."""
+    model = PipelineConfig.model_fields | FeedConfig.model_fields
+    return {key: value for key, value in node.plain().items() if value is not None or key not in model}

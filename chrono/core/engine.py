@@ -1,0 +1,265 @@
+"""Running a pipeline: tasks, rounds, queues, and the order in which they stop."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import structlog
+
+from chrono.core.board import Inlet
+from chrono.core.clock import Clock, WallClock
+from chrono.core.component import Component, Context, Source
+from chrono.core.errors import PermanentError, TransientError
+from chrono.core.outlet import Outlet, delivering
+from chrono.core.pipeline import Pipeline
+from chrono.core.pricing import Failure, PricingState
+from chrono.core.recording import Run, Writer
+from chrono.core.rounds import Rounds
+from chrono.core.statuses import Statuses
+from chrono.core.types import Market, Report, Tick
+from chrono.core.units import Duration
+
+GRACE = 5.0
+"""Seconds that sinks have to deliver what is queued when a pipeline stops."""
+
+_RETRY = (1.0, 60.0)
+_STATE_EVERY = 60
+_OFF = "it stays off until the pipeline is started again"
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a run did."""
+
+    rounds: int
+    skipped: int
+    priced: int
+    ticks: int
+    dropped: dict[str, int]
+
+
+class Engine:
+    """One run of one pipeline.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    clock : Clock, optional
+        The wall clock when not given.
+    record : Path or None
+        A folder to record raw frames into.
+    rounds : int or None
+        Stop after this many.
+    lasts : Duration or None
+        Stop after this long.
+    logger : structlog logger, optional
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock | None = None,
+        *,
+        record: Path | None = None,
+        rounds: int | None = None,
+        lasts: Duration | None = None,
+        logger: Any = None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.clock = clock or WallClock()
+        self.logger = logger or structlog.get_logger()
+        self.statuses = Statuses(pipeline.registry, self.logger)
+        self.board = pipeline.board(self.clock)
+        self.stop = anyio.Event()
+        self.feeds_priced = 0
+        self._record = record
+        self._limit = rounds
+        self._lasts = lasts
+        self._outlets: Sequence[Outlet] = ()
+
+    async def run(self) -> Summary:
+        """Run until stopped, until the rounds asked for are priced, or until the core fails.
+
+        Raises
+        ------
+        PermanentError
+            If a component cannot start.
+        """
+        started = self.clock.now()
+        writer = Writer(self._record, started) if self._record else None
+        context = Context(self.pipeline.name, self.clock, self.statuses, writer, self.logger)
+        self.pipeline.hand_over(context)
+        state = load_state(self.pipeline.state_path)
+        rounds = self._open_rounds(state, started)
+        with contextlib.ExitStack() as files:
+            if writer is not None:
+                files.callback(writer.close)
+                run = Run(self.pipeline.schedule.every, started, msgspec.to_builtins(state), rounds.next.id)
+                writer.run(run)
+                files.callback(self._finish, writer, run, rounds)
+            sinks = self.pipeline.sinks.values()
+            async with opened((*sinks, *self.pipeline.sources.values())):
+                async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
+                    async with self._feeding(writer):
+                        await self._price(rounds)
+        save_state(self.pipeline.state_path, rounds.state)
+        if rounds.error is not None:
+            raise rounds.error
+        return self._summary(rounds)
+
+    def _open_rounds(self, state: PricingState, started: int) -> Rounds:
+        schedule = self.pipeline.schedule
+        rounds = Rounds(
+            self.pipeline.plans, self.board, schedule, state, self._deliver, schedule.after(started)
+        )
+        if self._limit is not None:
+            rounds.limit(self._limit)
+        return rounds
+
+    async def _price(self, rounds: Rounds) -> None:
+        """Wait for each round by the clock; ticks may have priced it before."""
+        async with anyio.create_task_group() as waiting:
+
+            async def tick() -> None:
+                saved = rounds.priced
+                while not rounds.done:
+                    await self.clock.sleep_until(rounds.next.as_of)
+                    rounds.advance(self.clock.now())
+                    if rounds.priced - saved >= _STATE_EVERY:
+                        saved = rounds.priced
+                        save_state(self.pipeline.state_path, rounds.state)
+                self.stop.set()
+
+            async def expire(lasts: Duration) -> None:
+                await self.clock.sleep(lasts.seconds)
+                self.stop.set()
+
+            waiting.start_soon(tick)
+            if self._lasts is not None:
+                waiting.start_soon(expire, self._lasts)
+            await self.stop.wait()
+            waiting.cancel_scope.cancel()
+
+    def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
+        for component, error in failures:
+            self.statuses.failure(component, error, "what it should have said is left out")
+        self.feeds_priced += len(report.prices)
+        for outlet in self._outlets:
+            outlet.offer(report)
+        self.statuses.priced(report)
+
+    @contextlib.asynccontextmanager
+    async def _feeding(self, writer: Writer | None) -> AsyncIterator[None]:
+        """Run the sources that have a market; they are the first to stop."""
+        async with anyio.create_task_group() as tasks:
+            for name, inlet in self.board.inlets.items():
+                tasks.start_soon(self._feed, self.pipeline.sources[name], inlet, writer)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    async def _feed(self, source: Source, inlet: Inlet, writer: Writer | None) -> None:
+        """Run one source until it ends, fails for good, or breaks its contract."""
+        name = source.context.name
+        markets = self.pipeline.markets[name]
+        if writer is not None:
+            inlet.on_tick = _record(writer, name, markets)
+        wait, longest = _RETRY
+        while True:
+            source.context.status("starting")
+            try:
+                await source.run(markets, inlet)
+            except TransientError as error:
+                source.context.status("waiting", "transient", f"{error}; tried again in {wait:g} s")
+                await self.clock.sleep(wait)
+                wait = min(2 * wait, longest)
+            except PermanentError as error:
+                source.context.status("failed", "permanent", f"{error}; {_OFF}")
+                return
+            except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the others
+                self.statuses.failure(source, error, _OFF)
+                return
+            else:
+                return
+
+    def _finish(self, writer: Writer, run: Run, rounds: Rounds) -> None:
+        writer.run(msgspec.structs.replace(run, last=rounds.next.id - 1, skipped=rounds.skipped))
+
+    def _summary(self, rounds: Rounds) -> Summary:
+        dropped = {outlet.sink.context.name: outlet.dropped for outlet in self._outlets if outlet.dropped}
+        ticks = sum(inlet.accepted for inlet in self.board.inlets.values())
+        return Summary(rounds.priced, len(rounds.skipped), self.feeds_priced, ticks, dropped)
+
+
+def _record(writer: Writer, source: str, markets: Sequence[Market]) -> Callable[[Tick, int], None]:
+    """Return what writes down the ticks of a source that brings its own connection."""
+    pairs = {market.symbol: market.pair for market in markets}
+
+    def record(tick: Tick, received: int) -> None:
+        if tick.symbol in pairs:
+            writer.tick(source, tick, pairs[tick.symbol], received)
+
+    return record
+
+
+@contextlib.asynccontextmanager
+async def opened(components: Iterable[Component]) -> AsyncIterator[None]:
+    """Open components in order and close them in reverse.
+
+    Raises
+    ------
+    PermanentError
+        If one cannot be opened; it is named.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        for component in components:
+            try:
+                await stack.enter_async_context(component)
+            except (OSError, PermanentError, TransientError) as error:
+                raise PermanentError(f"{component.context.name} could not start: {error}") from error
+        yield
+
+
+def load_state(path: Path | None) -> PricingState:
+    """Read what rounds remembered; a new state where there is none.
+
+    Raises
+    ------
+    PermanentError
+        If the file is damaged or of another version.
+    """
+    if path is None or not path.exists():
+        return PricingState()
+    try:
+        return restore(msgspec.json.decode(path.read_bytes()))
+    except (msgspec.MsgspecError, OSError, ValueError) as error:
+        raise PermanentError(f"{path}: expected a saved state, was damaged: {error}; remove it to start anew") from error
+
+
+def restore(saved: Any) -> PricingState:
+    """Return a state from its JSON form.
+
+    Raises
+    ------
+    ValueError
+        If it is of another version.
+    """
+    state = msgspec.convert(saved, PricingState)
+    if state.version != PricingState().version:
+        raise ValueError(f"expected version {PricingState().version}, was {state.version}")
+    return state
+
+
+def save_state(path: Path | None, state: PricingState) -> None:
+    """Write what rounds remember, all of it or nothing."""
+    if path is not None:
+        draft = path.with_name(path.name + ".draft")
+        draft.write_bytes(msgspec.json.encode(state))
+        draft.replace(path)
+
+

@@ -1,0 +1,112 @@
+"""Between rounds and sinks: one bounded queue each, so that a round never waits for anybody."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import anyio
+
+from chrono.core.clock import Clock
+from chrono.core.component import Sink
+from chrono.core.errors import PermanentError, TransientError
+from chrono.core.statuses import Statuses
+from chrono.core.types import SECOND, Report
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 5.0
+_PATIENCE = 60 * SECOND
+
+
+class Outlet:
+    """Delivers reports to one sink in order.
+
+    Attributes
+    ----------
+    dropped : int
+        Reports that were pushed out by newer ones, or given up at their deadline.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, statuses: Statuses, *, patient: bool = False) -> None:
+        self.sink = sink
+        self.dropped = 0
+        self._patient = patient
+        self._clock = clock
+        self._statuses = statuses
+        self._send, self._receive = anyio.create_memory_object_stream[Report](sink.buffer)
+
+    def offer(self, report: Report) -> None:
+        """Queue a report; a full queue loses its oldest, which is counted and said."""
+        while True:
+            try:
+                self._send.send_nowait(report)
+            except anyio.WouldBlock:
+                self._receive.receive_nowait()
+                self._lost("behind", f"it is {self.sink.buffer} reports behind; make it faster or raise `every`")
+            except anyio.BrokenResourceError:
+                self.dropped += 1
+                return
+            else:
+                return
+
+    async def wait_and_offer(self, report: Report) -> None:
+        """Queue a report once there is room: for a virtual clock, where nothing may be lost."""
+        try:
+            await self._send.send(report)
+        except anyio.BrokenResourceError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Queue no more; what is queued is still delivered."""
+        self._send.close()
+
+    async def run(self) -> None:
+        """Deliver until the queue is closed and empty, or the sink fails for good."""
+        name = self.sink.context.name
+        with self._receive:
+            try:
+                async for report in self._receive:
+                    await self._publish(report)
+            except PermanentError as error:
+                self.sink.context.status("failed", "permanent", f"{name}: {error}; it gets no more reports")
+            except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
+                self._statuses.failure(self.sink, error, "it gets no more reports")
+
+    async def _publish(self, report: Report) -> None:
+        """Publish one report, again and again until its deadline; a replay, whose deadlines are history, is patient."""
+        wait = _FIRST_WAIT
+        deadline = self._clock.now() + _PATIENCE if self._patient else report.round.deadline
+        while True:
+            try:
+                await self.sink.publish(report)
+            except TransientError as error:
+                if self._clock.now() + int(wait * SECOND) > deadline:
+                    self._lost("late", f"{error}; round {report.round.id} was given up at its deadline")
+                    return
+                self.sink.context.status("waiting", "transient", f"{error}; tried again")
+                await self._clock.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            else:
+                self.sink.context.status("live")
+                return
+
+    def _lost(self, code: str, message: str) -> None:
+        self.dropped += 1
+        self.sink.context.status("degraded", code, message)
+
+
+@contextlib.asynccontextmanager
+async def delivering(
+    sinks: Iterable[Sink], clock: Clock, statuses: Statuses, *, grace: float, patient: bool = False
+) -> AsyncIterator[Sequence[Outlet]]:
+    """Deliver to sinks while the body runs; afterwards they have `grace` seconds to finish what is queued."""
+    outlets = [Outlet(sink, clock, statuses, patient=patient) for sink in sinks]
+    async with anyio.create_task_group() as tasks:
+        for outlet in outlets:
+            tasks.start_soon(outlet.run)
+        try:
+            yield outlets
+        finally:
+            tasks.cancel_scope.deadline = anyio.current_time() + grace
+            for outlet in outlets:
+                outlet.close()

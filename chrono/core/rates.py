@@ -1,0 +1,126 @@
+"""The conversion graph: which feeds turn one currency into another, and in which order feeds are priced.
+
+A rate is a feed like any other, with its own screening, quorum and age; USDT is never taken for USD.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from chrono.core.types import SECOND, Code, Estimate, Missing, Pair, Price, Reason
+
+MAX_LEGS = 4
+"""Conversions longer than this are refused: each leg adds its error."""
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One conversion: times the value of feed `rate`, or divided by it when `inverse`."""
+
+    rate: str
+    inverse: bool = False
+
+    def __str__(self) -> str:
+        return f"1/({self.rate})" if self.inverse else self.rate
+
+
+def direct(source: str, target: str, rates: Mapping[str, Pair]) -> tuple[Leg, ...] | None:
+    """Return the one leg from a currency to another, None if no rate joins them."""
+    for name, pair in rates.items():
+        if (pair.base, pair.quote) == (source, target):
+            return (Leg(name),)
+        if (pair.quote, pair.base) == (source, target):
+            return (Leg(name, inverse=True),)
+    return None
+
+
+def route(source: str, target: str, rates: Mapping[str, Pair]) -> tuple[Leg, ...] | None:
+    """Return the shortest legs from a currency to another, the earlier rate where two are as short.
+
+    Examples
+    --------
+    >>> [str(leg) for leg in route("KRW", "USD", {"USDT/KRW": Pair("USDT", "KRW"), "USDT/USD": Pair("USDT", "USD")})]
+    ['1/(USDT/KRW)', 'USDT/USD']
+    """
+    reached: dict[str, tuple[Leg, ...]] = {source: ()}
+    queue = deque([source])
+    while queue:
+        here = queue.popleft()
+        legs = reached[here]
+        if here == target:
+            return legs
+        if len(legs) == MAX_LEGS:
+            continue
+        for name, pair in rates.items():
+            for start, end, inverse in ((pair.base, pair.quote, False), (pair.quote, pair.base, True)):
+                if start == here and end not in reached:
+                    reached[end] = (*legs, Leg(name, inverse))
+                    queue.append(end)
+    return None
+
+
+class Cycle(Exception):
+    """Feeds that need each other; `names` closes the circle."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(" → ".join(names))
+        self.names = names
+
+
+def order(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return feeds so that each comes after the rates it needs.
+
+    Raises
+    ------
+    Cycle
+        If feeds need each other.
+    """
+    done: dict[str, None] = {}
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            raise Cycle((*trail[trail.index(name) :], name))
+        if name not in done:
+            for rate in needs[name]:
+                visit(rate, (*trail, name))
+            done[name] = None
+
+    for name in needs:
+        visit(name, ())
+    return list(done)
+
+
+def convert(
+    estimate: Estimate, legs: Sequence[Leg], prices: Mapping[str, Price | Missing], pair: Pair, max_age: int | None
+) -> Estimate | Reason:
+    """Return an estimate in the feed's quote, or why that cannot be.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        In the market's own quote.
+    legs : sequence of Leg
+        From the market's quote to the feed's.
+    prices : mapping of str to Price or Missing
+        This round's rates by feed name.
+    pair : Pair
+        What the feed prices.
+    max_age : int or None
+        Nanoseconds a rate may be old.
+    """
+    factor, age = 1.0, estimate.age
+    for leg in legs:
+        rate = prices[leg.rate]
+        if isinstance(rate, Missing):
+            return {"code": Code.RATE_MISSING.value, "rate": leg.rate, "cause": rate.reason["code"]}
+        if max_age is not None and rate.age > max_age:
+            limits = {"age_s": round(rate.age / SECOND, 3), "limit_s": max_age / SECOND}
+            return {"code": Code.RATE_STALE.value, "rate": leg.rate, **limits}
+        factor = factor / rate.value if leg.inverse else factor * rate.value
+        age = max(age, rate.age)
+    path = tuple(str(leg) for leg in legs)
+    return Estimate(
+        estimate.market, pair, estimate.value * factor, estimate.weight * factor, estimate.n, age, estimate.method, path
+    )

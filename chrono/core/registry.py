@@ -1,0 +1,177 @@
+"""Which components are installed: found lazily by name, checked when loaded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import msgspec
+import pluggy
+from packaging.requirements import Requirement
+
+from chrono import hookspecs
+from chrono.core.component import Aggregator, Component, Consensus, Detector, Event, Sink, Source
+from chrono.core.errors import PluginError, UnknownType
+
+GROUP = "chrono"
+CORE = "chrono-oracle"
+
+KINDS: Mapping[str, tuple[str, type[Component]]] = {
+    "source": ("chrono_sources", Source),
+    "aggregator": ("chrono_aggregators", Aggregator),
+    "detector": ("chrono_detectors", Detector),
+    "consensus": ("chrono_consensus", Consensus),
+    "sink": ("chrono_sinks", Sink),
+}
+"""Per kind, the hook that offers components and the class they derive from."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One component and where it comes from."""
+
+    kind: str
+    cls: type[Component]
+    distribution: str
+    version: str
+
+
+class Registry:
+    """The components one program knows; tests build their own.
+
+    Parameters
+    ----------
+    found : iterable of EntryPoint, optional
+        Entry points to look in; those installed in group `chrono` when not given.
+    """
+
+    def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._points = list(entry_points(group=GROUP) if found is None else found)
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._loaded: set[str] = set()
+        from chrono.core import builtin
+
+        self.register(builtin, "chrono", CORE)
+
+    def register(self, plugin: Any, name: str, distribution: str = "", version: str = "") -> None:
+        """Add a module, or any object with hooks.
+
+        Raises
+        ------
+        PluginError
+            If a hook is misspelt or fails, or a type is taken or malformed.
+        """
+        try:
+            self._manager.register(plugin, name=f"{distribution}:{name}")
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(str(error), plugin=name, distribution=distribution) from error
+        if distribution == CORE:
+            version = installed_version(CORE)
+        for kind, (hook, base) in KINDS.items():
+            for cls in self._offered(plugin, hook, name, distribution):
+                self._add(kind, base, cls, distribution, version)
+
+    def component(self, kind: str, name: str) -> type[Component]:
+        """Return the class of a type, importing what offers it.
+
+        Raises
+        ------
+        UnknownType
+            If no installed distribution offers it.
+        PluginError
+            If the one that does cannot be loaded.
+        """
+        if (kind, name) not in self._entries:
+            for point in self._points:
+                if point.name == name or name.startswith(f"{point.name}/"):
+                    self._load(point)
+        entry = self._entries.get((kind, name)) or self._entries.get((kind, name.partition("/")[0]))
+        if entry is None:
+            raise UnknownType(f"no {kind} of type {name!r} is installed", self._known(kind))
+        return entry.cls
+
+    def entries(self) -> tuple[Sequence[Entry], Sequence[PluginError]]:
+        """Import everything that is installed; return what works and what does not."""
+        broken = []
+        for point in self._points:
+            try:
+                self._load(point)
+            except PluginError as error:
+                broken.append(error)
+        return sorted(self._entries.values(), key=lambda e: (list(KINDS).index(e.kind), e.cls.type)), broken
+
+    def notify(self, event: Event) -> Sequence[Exception]:
+        """Tell every loaded plugin of an event; return what they raised."""
+        failures = []
+        for implementation in self._manager.hook.chrono_event.get_hookimpls():
+            try:
+                implementation.function(**{name: event for name in implementation.argnames})
+            except Exception as error:  # noqa: BLE001 - a listener must not stop what it listens to
+                failures.append(error)
+        return failures
+
+    def _known(self, kind: str) -> list[str]:
+        """Return the types of a kind, and the names of what is not yet imported."""
+        loaded = {entry.cls.type for entry in self._entries.values()}
+        own = {entry.cls.type for entry in self._entries.values() if entry.kind == kind}
+        return sorted(own | {point.name for point in self._points if point.name not in loaded})
+
+    def _load(self, point: EntryPoint) -> None:
+        distribution = point.dist.name if point.dist else ""
+        key = f"{distribution}:{point.value}"
+        if key in self._loaded:
+            return
+        try:
+            _check_version(point)
+            module = point.load()
+        except PluginError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an import does, it is the plugin's
+            reason = f"expected to import {point.value}, was {type(error).__name__}: {error}; reinstall or upgrade it"
+            raise PluginError(reason, plugin=point.name, distribution=distribution) from error
+        self._loaded.add(key)
+        self.register(module, point.name, distribution, point.dist.version if point.dist else "")
+
+    def _offered(self, plugin: Any, hook: str, name: str, distribution: str) -> Iterable[type[Component]]:
+        implementation = getattr(plugin, hook, None)
+        if implementation is None or self._manager.parse_hookimpl_opts(plugin, hook) is None:
+            return ()
+        try:
+            return list(implementation())
+        except Exception as error:  # noqa: BLE001 - whatever a hook does, it is the plugin's
+            reason = f"hook {hook} expected to return classes, raised {type(error).__name__}: {error}"
+            raise PluginError(reason, plugin=name, distribution=distribution) from error
+
+    def _add(
+        self, kind: str, base: type[Component], cls: type[Component], distribution: str, version: str
+    ) -> None:
+        if not (inspect.isclass(cls) and issubclass(cls, base)):
+            reason = f"hook {KINDS[kind][0]} expected subclasses of {base.__name__}, was {cls!r}"
+            raise PluginError(reason, plugin=str(cls), distribution=distribution)
+        name = getattr(cls, "type", None)
+        if not isinstance(name, str) or not name:
+            reason = "expected a class attribute `type`, the word used in the pipeline file; there is none"
+            raise PluginError(reason, plugin=cls.__qualname__, distribution=distribution)
+        if inspect.isabstract(cls):
+            reason = f"expected methods {', '.join(sorted(cls.__abstractmethods__))} to be implemented"
+            raise PluginError(reason, plugin=name, distribution=distribution)
+        taken = self._entries.get((kind, name))
+        if taken is not None and taken.cls is not cls:
+            reason = f"{kind} type {name!r} is also offered by {taken.distribution}; uninstall one of the two"
+            raise PluginError(reason, plugin=name, distribution=distribution)
+        self._entries[kind, name] = Entry(kind, cls, distribution, version)
+
+
+def _check_version(point: EntryPoint) -> None:
+    """Refuse a plugin made for another core."""
+    core = installed_version(CORE)
+    for text in (point.dist.requires or []) if point.dist else []:
+        wanted = Requirement(text)
+        if wanted.name == CORE and not wanted.specifier.contains(core, prereleases=True):
+            reason = f"made for {CORE} {wanted.specifier}, this is {core}; upgrade one of the two"
+            raise PluginError(reason, plugin=point.name, distribution=point.dist.name if point.dist else "")

@@ -1,0 +1,229 @@
+"""The same pipeline on a virtual clock, fed from recordings: the same reports, bit for bit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import structlog
+
+from chrono.core.board import Inlet
+from chrono.core.clock import Schedule, VirtualClock, WallClock
+from chrono.core.component import Context
+from chrono.core.engine import Summary, opened, restore
+from chrono.core.errors import ConfigError, FrameError
+from chrono.core.outlet import Outlet, delivering
+from chrono.core.pipeline import Pipeline
+from chrono.core.pricing import Failure, PricingState
+from chrono.core.recording import Record, Run, read, runs
+from chrono.core.rounds import Rounds
+from chrono.core.statuses import Statuses
+from chrono.core.transport.codec import FrameSource, Session
+from chrono.core.types import SECOND, Quote, Report, Ticker, Trade
+
+
+class Feeder:
+    """Puts recorded frames and ticks onto the board as the live run did.
+
+    Attributes
+    ----------
+    damaged : int
+        Frames and ticks that could not be read.
+    """
+
+    def __init__(self, pipeline: Pipeline, inlets: dict[str, Inlet], complain: Callable[[str], None]) -> None:
+        self.damaged = 0
+        self._sources = pipeline.sources
+        self._inlets = inlets
+        self._complain = complain
+        self._symbols = {
+            (source, str(market.pair)): market.symbol for source, markets in pipeline.markets.items() for market in markets
+        }
+        self._sessions: dict[tuple[str, int], Session] = {}
+        self._strangers: set[str] = set()
+
+    def feed(self, record: Record) -> None:
+        """Take one record."""
+        inlet = self._inlets.get(record.source)
+        if inlet is None:
+            self._stranger(record.source)
+        elif record.kind == "tick":
+            self._tick(record, inlet)
+        elif record.kind in {"ws", "http"}:
+            self._frame(record, inlet)
+        elif record.kind == "open":
+            self._sessions.pop((record.source, record.conn), None)
+
+    def _stranger(self, source: str) -> None:
+        if source not in self._strangers:
+            self._strangers.add(source)
+            known = ", ".join(self._inlets)
+            self._complain(f"the recording has frames of source {source!r}, the pipeline names {known}; they are skipped")
+
+    def _tick(self, record: Record, inlet: Inlet) -> None:
+        symbol = None
+        if record.tick is not None:
+            symbol = self._symbols.get((record.source, record.tick.pair or ""), record.tick.symbol)
+        try:
+            if record.tick is None or symbol is None:
+                raise ValueError("expected a tick with its pair")
+            inlet(record.tick.tick(symbol), record.ts)
+        except ValueError as error:
+            self._spoilt(record, str(error))
+
+    def _frame(self, record: Record, inlet: Inlet) -> None:
+        source = self._sources[record.source]
+        if not isinstance(source, FrameSource):
+            self._spoilt(record, f"expected ticks of a source of type {source.type}, was a frame")
+            return
+        key = record.source, record.conn
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = source.session()
+        try:
+            items = source.read(record.frame, session)
+        except FrameError as error:
+            self._spoilt(record, str(error))
+            return
+        for item in items:
+            if isinstance(item, Trade | Quote | Ticker):
+                inlet(item, record.ts)
+
+    def _spoilt(self, record: Record, reason: str) -> None:
+        self.damaged += 1
+        if self.damaged == 1:
+            self._complain(f"{record.source} at {record.ts}: {reason}; skipped, and others like it are only counted")
+
+
+class Replay:
+    """One replay of recordings through a pipeline.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    paths : sequence of Path
+        Recordings or directories of them.
+    speed : float or None
+        Times real time; as fast as it goes when None.
+
+    Attributes
+    ----------
+    frames, damaged : int
+        Records taken, and those of them that could not be read.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, paths: Sequence[Path], *, speed: float | None = None, logger: Any = None
+    ) -> None:
+        self.pipeline = pipeline
+        self.clock = VirtualClock()
+        self.stop = anyio.Event()
+        self.frames = 0
+        self.damaged = 0
+        self._paths = paths
+        self._pace = _Pace(speed)
+        self._logger = logger or structlog.get_logger()
+        self._statuses = Statuses(pipeline.registry, self._logger)
+        self._reports: list[Report] = []
+        self._prices = 0
+
+    async def run(self) -> Summary:
+        """Replay everything, or until stopped.
+
+        Raises
+        ------
+        OSError
+            If a recording cannot be opened.
+        ConfigError
+            If no line of the recordings can be read.
+        """
+        self.pipeline.hand_over(Context(self.pipeline.name, self.clock, self._statuses, None, self._logger))
+        span = _Span(runs(self._paths), self.pipeline.schedule)
+        records = read(self._paths, self._logger.warning)
+        first = next(records, None)
+        if first is None:
+            raise ConfigError(f"{', '.join(map(str, self._paths))}: expected a recording, held no line that could be read")
+        board = self.pipeline.board(self.clock)
+        start = self.pipeline.schedule.round(span.first) if span.first is not None else self.pipeline.schedule.after(first.ts)
+        rounds = Rounds(self.pipeline.plans, board, self.pipeline.schedule, span.state, self._deliver, start)
+        feeder = Feeder(self.pipeline, board.inlets, self._logger.warning)
+        sinks = self.pipeline.sinks.values()
+        async with opened(sinks):
+            async with delivering(sinks, WallClock(), self._statuses, grace=math.inf, patient=True) as outlets:
+                for record in itertools.chain((first,), records):
+                    await self._take(record, rounds, span, feeder, outlets)
+                    if self.stop.is_set() or rounds.done:
+                        break
+                else:
+                    rounds.replay(span.until or rounds.next.as_of + 1, span.skipped)
+                    await self._flush(outlets)
+        self.damaged = feeder.damaged
+        if rounds.error is not None:
+            raise rounds.error
+        ticks = sum(inlet.accepted for inlet in board.inlets.values())
+        return Summary(rounds.priced, len(span.skipped), self._prices, ticks, {})
+
+    async def _take(
+        self, record: Record, rounds: Rounds, span: _Span, feeder: Feeder, outlets: Sequence[Outlet]
+    ) -> None:
+        """Price what ended before a record, then put it on the board."""
+        self.clock.set(record.ts)
+        record.ts = self.clock.now()
+        if record.ts > rounds.next.as_of:
+            rounds.replay(min(record.ts, span.until or record.ts), span.skipped)
+            await self._flush(outlets)
+        await self._pace.keep(record.ts)
+        feeder.feed(record)
+        self.frames += 1
+
+    def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
+        for component, error in failures:
+            self._statuses.failure(component, error, "what it should have said is left out")
+        self._prices += len(report.prices)
+        self._reports.append(report)
+
+    async def _flush(self, outlets: Sequence[Outlet]) -> None:
+        for report in self._reports:
+            for outlet in outlets:
+                await outlet.wait_and_offer(report)
+            self._statuses.priced(report)
+        self._reports.clear()
+
+
+class _Span:
+    """Which rounds the recorded runs priced; unknown where a recording does not say, or had another `every`."""
+
+    def __init__(self, found: Sequence[Run | None], schedule: Schedule) -> None:
+        known = sorted((run for run in found if run is not None), key=lambda run: run.first)
+        exact = len(known) == len(found) and all(run.every == schedule.every for run in known)
+        self.state = restore(known[0].state) if exact else PricingState()
+        self.first = known[0].first if exact else None
+        last = known[-1].last if exact else None
+        self.until = None if last is None else schedule.round(last + 1).as_of
+        self.skipped = {round_id for run in known for round_id in run.skipped} if exact else set()
+        for before, after in itertools.pairwise(known if exact else []):
+            self.skipped.update(range((before.last or after.first) + 1, after.first))
+
+
+class _Pace:
+    """Keeps a replay to a multiple of real time."""
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._clock = WallClock()
+        self._began: tuple[int, int] | None = None
+
+    async def keep(self, ts: int) -> None:
+        """Wait until it is time for a record of this time."""
+        if self._speed is None:
+            return
+        if self._began is None:
+            self._began = ts, self._clock.now()
+        recorded, real = self._began
+        ahead = (ts - recorded) / self._speed - (self._clock.now() - real)
+        if ahead > SECOND // 100:
+            await self._clock.sleep(ahead / SECOND)

@@ -1,0 +1,103 @@
+"""Rounds: when they are due, priced exactly once, from a board that holds nothing received later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from chrono.core.board import Board
+from chrono.core.clock import Schedule
+from chrono.core.pricing import Failure, Plan, PricingState, price
+from chrono.core.types import Report, Round
+
+Deliver = Callable[[Report, Sequence[Failure]], None]
+
+_NEVER = 2**63
+
+
+class Rounds:
+    """Prices what is due, whether a timer or a newer tick finds it out.
+
+    A tick received after a round's `as_of` first has that round priced and only then enters the board, so a late timer
+    changes nothing and a replay sees what the live run saw.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+    board : Board
+    schedule : Schedule
+    state : PricingState
+        What the rounds before remembered.
+    deliver : callable
+        Given each report, with the components that failed in it.
+    first : Round
+        The first one to price.
+
+    Attributes
+    ----------
+    priced : int
+        Rounds priced so far.
+    skipped : list of int
+        Rounds whose deadline had passed when their turn came.
+    error : Exception or None
+        A fault of the core itself; nothing is priced after it.
+    """
+
+    def __init__(
+        self, plans: Sequence[Plan], board: Board, schedule: Schedule, state: PricingState, deliver: Deliver, first: Round
+    ) -> None:
+        self.state = state
+        self.priced = 0
+        self.skipped: list[int] = []
+        self.error: Exception | None = None
+        self.next = first
+        self._plans = plans
+        self._board = board
+        self._schedule = schedule
+        self._deliver = deliver
+        self._left = _NEVER
+        board.seal = self.advance
+        board.sealed_until = first.as_of
+
+    def limit(self, rounds: int) -> None:
+        """Price no more than this many."""
+        self._left = rounds
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing will be priced any more."""
+        return self._left <= 0 or self.error is not None
+
+    def advance(self, now: int) -> None:
+        """Price the rounds that ended before `now`; pass over those whose deadline has passed."""
+        while self.next.as_of < now and not self.done:
+            if now > self.next.deadline:
+                self.skipped.append(self.next.id)
+                self._step()
+            else:
+                self.price()
+
+    def replay(self, until: int, skipped: Collection[int]) -> None:
+        """Price the rounds up to an instant, save those that the recorded run passed over."""
+        while self.next.as_of < until and not self.done:
+            if self.next.id in skipped:
+                self._step()
+            else:
+                self.price()
+
+    def price(self) -> None:
+        """Price the next round now."""
+        when = self.next
+        self._step()
+        self.priced += 1
+        self._left -= 1
+        try:
+            outcome = price(self._plans, self._board.window, self.state, when)
+        except Exception as error:  # noqa: BLE001 - a tick may have led here; the engine raises it
+            self.error = error
+            return
+        self.state = outcome.state
+        self._deliver(outcome.report, outcome.failures)
+
+    def _step(self) -> None:
+        self.next = self._schedule.round(self.next.id + 1)
+        self._board.sealed_until = self.next.as_of

@@ -1,0 +1,91 @@
+"""Where a connection goes, and how an address is shown without its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from chrono.core.units import Duration
+
+
+class Endpoint(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+    """Where to open a WebSocket; its repr shows no query, no user and no header's value.
+
+    Attributes
+    ----------
+    url : str
+        `ws://` or `wss://`, with whatever token the venue handed out.
+    headers : mapping of str to str
+        Sent with the opening handshake.
+    ping : float or None
+        Seconds between protocol pings, 0 for none; None for what the source says.
+
+    Examples
+    --------
+    >>> Endpoint("wss://venue.example/ws?token=secret", {"Authorization": "secret"})
+    Endpoint('wss://venue.example/ws', headers=['Authorization'], ping=None)
+    """
+
+    url: str
+    headers: Mapping[str, str] = {}
+    ping: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Endpoint({address(self.url)!r}, headers={list(self.headers)}, ping={self.ping})"
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """A message of the venue's own protocol to send every so many seconds."""
+
+    message: Any
+    every: float
+
+
+def address(url: str) -> str:
+    """Return scheme, host, port and path of an address: what may be shown.
+
+    Examples
+    --------
+    >>> address("wss://user:password@venue.example:9443/ws?token=secret")
+    'wss://venue.example:9443/ws'
+    """
+    parts = _split(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if host else "an address without a host"
+
+
+def checked(url: str, schemes: Sequence[str]) -> str:
+    """Return an address as it is, or "" for none.
+
+    Raises
+    ------
+    ValueError
+        If it has no host or another scheme; the message shows no secret.
+    """
+    parts = _split(url)
+    if url and (parts.scheme not in schemes or not parts.netloc.rpartition("@")[2]):
+        raise ValueError(f"expected an address like {schemes[-1]}://host/path, was {address(url)}")
+    return url
+
+
+def positive(length: Duration) -> Duration:
+    """Return a length of time as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is zero.
+    """
+    if length <= 0:
+        raise ValueError(f"expected more than 0s, was {length}")
+    return length
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # a bracket or a character no address may have; its text may hold a secret
+        return SplitResult("", "", "", "", "")
