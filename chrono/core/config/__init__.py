@@ -1,12 +1,11 @@
 """The pipeline file: read, checked, and told apart line by line.
 
-`load` returns a `PipelineConfig` or raises one `ConfigError` with every problem of the file. What only the assembled
-pipeline can show (a quorum out of reach, a leg nobody prices, a cycle) is the builder's to find; it reports it at the right
-line with `PipelineConfig.problem`.
+`load` returns a `PipelineConfig` or raises one `ConfigError` with every problem of the file.
+What only the assembled pipeline can show (a quorum out of reach, a leg nobody prices, a cycle) is the builder's to find;
+it reports it at the right line with `PipelineConfig.problem`.
 """
 
 from chrono.core.config.declare import Resolve as Resolve
-from chrono.core.errors import UnknownType as UnknownType
 from chrono.core.config.loading import load as load
 from chrono.core.config.models import Declared as Declared
 from chrono.core.config.models import FeedConfig as FeedConfig
@@ -15,3 +14,4 @@ from chrono.core.config.models import MarketPattern as MarketPattern
 from chrono.core.config.models import PipelineConfig as PipelineConfig
 from chrono.core.config.schema import schema as schema
 from chrono.core.config.yaml import read as read
+from chrono.core.errors import UnknownType as UnknownType

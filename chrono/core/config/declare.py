@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,13 +13,32 @@ from chrono.core.config.explain import explain, nearest, shown
 from chrono.core.config.models import SOURCE_ID, Declared
 from chrono.core.config.problems import Mark, Problems
 from chrono.core.config.yaml import Node, join
-from chrono.core.errors import PluginError, UnknownType
+from chrono.core.errors import PluginError
 
 Resolve: TypeAlias = Callable[[str, str], type[Component]]
 """Takes kind and type; raises `UnknownType` where nothing of that type is installed, PluginError where it is broken."""
 
 _ID = re.compile(SOURCE_ID)
 _TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+class UnknownType(LookupError):
+    """Nothing of this type is installed; `known` are the types of its kind that are."""
+
+    def __init__(self, message: str = "", known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = known
+
+
+class _Wanted(NamedTuple):
+    """A component as the file asks for it; `mark` and `path` are where its type is told."""
+
+    kind: str
+    word: str
+    name: str
+    mark: Mark
+    path: str
+    explicit: bool = False
 
 
 class Declarer:
@@ -33,18 +52,21 @@ class Declarer:
     def named(self, kind: str, node: Node, path: str, mark: Mark) -> dict[str, Declared]:
         """Return sources or sinks by id."""
         if not isinstance(node.value, dict):
-            self._expect(mark, path, f"a mapping like {{name: {{}}}} of {kind}s", node)
+            self._expect(mark, path, f"a mapping of {kind}s like {{name: {{}}}}", node)
             return {"": _absent(kind, path)}
-        return {id: self._entry(kind, id, node, join(path, id)) for id in node.value}
+        return {
+            name: self._entry(kind, name, options, join(path, name), node.keys[name])
+            for name, options in node.value.items()
+        }
 
     def one(self, kind: str, node: Node, path: str, mark: Mark) -> Declared:
         """Return a component written `name` or `{name: {option: value}}`."""
         if isinstance(node.value, dict) and len(node.value) == 1:
-            type = next(iter(node.value))
-            return self._declare(kind, type, type, node.value[type], join(path, type), node.keys[type])
+            ((word, options),) = node.value.items()
+            return self._declare(_Wanted(kind, word, word, node.keys[word], join(path, word)), options)
         if isinstance(node.value, str) and not isinstance(node.value, Secret):
-            return self._declare(kind, node.value, node.value, None, path, node.mark)
-        self._expect(mark, path, f"{_article(kind)} like `name` or `{{name: {{option: value}}}}`", node, _hint(node))
+            return self._declare(_Wanted(kind, node.value, node.value, node.mark, path))
+        self._expect(mark, path, f"{_a(kind)} like `name` or `{{name: {{option: value}}}}`", node, _hint(node))
         return _absent(kind, path)
 
     def several(self, kind: str, node: Node, path: str, mark: Mark) -> tuple[Declared, ...]:
@@ -56,75 +78,61 @@ class Declarer:
         for index, item in enumerate(node.value):
             part = self.one(kind, item, join(path, index), node.place(index))
             rank = 1 + sum(other.type == part.type for other in found)
-            id = part.id if rank == 1 else f"{part.type}/{rank}"
-            found.append(Declared(id, kind, part.type, part.cls, part.options, part.path))
+            name = part.id if rank == 1 else f"{part.type}/{rank}"
+            found.append(Declared(name, kind, part.type, part.cls, part.options, part.path))
         return tuple(found)
 
-    def default(self, kind: str, type: str, path: str, mark: Mark) -> Declared:
+    def default(self, kind: str, word: str, path: str, mark: Mark) -> Declared:
         """Return a component that the file does not name, with no options."""
-        return self._declare(kind, type, type, None, join(path, type), mark)
+        return self._declare(_Wanted(kind, word, word, mark, join(path, word)))
 
-    def _entry(self, kind: str, id: str, parent: Node, path: str) -> Declared:
-        node, key = parent.value[id], parent.keys[id]  # type: ignore[index,call-overload]
-        if not _ID.fullmatch(id):
-            near = _likely(id)
-            self._problems.add(key, path, f"expected an id like kraken or kraken/eu, was {id!r}{near}")
+    def _entry(self, kind: str, name: str, node: Node, path: str, mark: Mark) -> Declared:
+        if not _ID.fullmatch(name):
+            message = f"expected an id like kraken or kraken/eu, was {name!r}{_likely(name)}"
+            self._problems.add(mark, path, message)
             return _absent(kind, path)
-        type = node.child("type") if isinstance(node.value, dict) else None
-        if type is None:
-            return self._declare(kind, id, id.partition("/")[0], node, path, key, named=True)
-        if isinstance(type.value, Secret) or not isinstance(type.value, str):
-            self._expect(type.mark, join(path, "type"), f"the type of {_article(kind)}, written out", type)
+        word = node.child("type") if isinstance(node.value, dict) else None
+        if word is None:
+            return self._declare(_Wanted(kind, name.partition("/")[0], name, mark, path), node)
+        if isinstance(word.value, Secret) or not isinstance(word.value, str):
+            self._expect(word.mark, join(path, "type"), f"the type of {_a(kind)}, written out", word)
             return _absent(kind, path)
-        return self._declare(kind, id, type.value, node, path, type.mark, below="type")
+        return self._declare(_Wanted(kind, word.value, name, word.mark, path, explicit=True), node)
 
-    def _declare(
-        self,
-        kind: str,
-        id: str,
-        type: str,
-        node: Node | None,
-        path: str,
-        mark: Mark,
-        *,
-        named: bool = False,
-        below: str = "",
-    ) -> Declared:
-        cls = self._class(kind, type)
+    def _declare(self, wanted: _Wanted, node: Node | None = None) -> Declared:
+        kind, word, name, mark, path, explicit = wanted
+        cls = self._class(kind, word)
         if isinstance(cls, LookupError | PluginError):
-            message = _unknown(kind, type, cls, named=named) if isinstance(cls, UnknownType) else str(cls.args[0])
-            self._problems.add(mark, join(path, below) if below else path, message)
+            message = _unknown(wanted, cls.known) if isinstance(cls, UnknownType) else str(cls.args[0])
+            self._problems.add(mark, join(path, "type") if explicit else path, message)
             return _absent(kind, path)
-        options = self._options(cls, kind, type, node or Node(mark, None), path, mark, has_type=bool(below))
-        return Declared(id, kind, type, cls, options, path)
+        return Declared(name, kind, word, cls, self._options(cls, wanted, node or Node(mark, None)), path)
 
-    def _class(self, kind: str, type: str) -> type[Component] | LookupError | PluginError:
-        if (kind, type) not in self._outcomes:
+    def _class(self, kind: str, word: str) -> type[Component] | LookupError | PluginError:
+        if (kind, word) not in self._outcomes:
             try:
-                self._outcomes[kind, type] = self._resolve(kind, type)
+                self._outcomes[kind, word] = self._resolve(kind, word)
             except (LookupError, PluginError) as error:
-                self._outcomes[kind, type] = error
-        return self._outcomes[kind, type]
+                self._outcomes[kind, word] = error
+        return self._outcomes[kind, word]
 
-    def _options(
-        self, cls: type[Component], kind: str, type: str, node: Node, path: str, mark: Mark, *, has_type: bool
-    ) -> BaseModel:
+    def _options(self, cls: type[Component], wanted: _Wanted, node: Node) -> BaseModel:
         if not isinstance(node.value, dict | None):
-            written = _TYPE.fullmatch(node.text) and kind in ("source", "sink")
-            hint = f"; write {{type: {node.text}}}" if written else ""
-            self._expect(node.mark, path, "a mapping of options like {option: value}", node, hint)
+            by_id = wanted.kind in ("source", "sink") and _TYPE.fullmatch(node.text)
+            hint = f"; write {{type: {node.text}}}" if by_id else ""
+            self._expect(node.mark, wanted.path, "a mapping of options like {option: value}", node, hint)
             return Config()
         data: dict[str, Any] = node.plain() or {}
-        if has_type:
+        if wanted.explicit:
             del data["type"]
         try:
             return cls.Config.model_validate(data)
         except ValidationError as error:
-            for at, where, message in explain(error, cls.Config, node, mark, path):
-                self._problems.add(at, where, message)
+            for problem in explain(error, cls.Config, node, wanted.mark, wanted.path):
+                self._problems.add(*problem)
         except Exception as error:  # noqa: BLE001 - a stranger's validator; its words might show a secret
-            name = error.__class__.__name__
-            self._problems.add(mark, path, f"plugin {type} failed to check its options: {name}; tell its author")
+            failure = f"plugin {wanted.word} failed to check its options: {error.__class__.__name__}; tell its author"
+            self._problems.add(wanted.mark, wanted.path, failure)
         return Config()
 
     def _expect(self, mark: Mark, path: str, expected: str, node: Node, hint: str = "") -> None:
@@ -137,12 +145,12 @@ def _absent(kind: str, path: str) -> Declared:
     return Declared("", kind, "", Component, Config(), path)
 
 
-def _article(kind: str) -> str:
+def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _likely(id: str) -> str:
-    guess = re.sub(r"[^a-z0-9_./-]+", "-", id.lower())
+def _likely(name: str) -> str:
+    guess = re.sub(r"[^a-z0-9_./-]+", "-", name.lower())
     return f"; did you mean {guess!r}?" if _ID.fullmatch(guess) else ""
 
 
@@ -154,10 +162,10 @@ def _hint(node: Node) -> str:
     return ""
 
 
-def _unknown(kind: str, type: str, error: UnknownType, *, named: bool) -> str:
-    near = nearest(type, error.known)
-    package = "chrono-" + re.sub(r"[^a-z0-9]+", "-", type.lower()).strip("-")
-    ways = [f"pip install {package}"] if _TYPE.fullmatch(type) else []
-    ways += ["name its type with {type: …}"] if named and not near else []
-    tail = f"{near} or: " if near else "; "
-    return f"no {kind} of type {type!r} is installed{tail}{', or '.join(ways) or 'see chrono plugin list'}"
+def _unknown(wanted: _Wanted, known: Sequence[str]) -> str:
+    near = nearest(wanted.word, known)
+    ways = [f"pip install chrono-{wanted.word.replace('_', '-')}"] if _TYPE.fullmatch(wanted.word) else []
+    if not near and not wanted.explicit and wanted.kind in ("source", "sink"):
+        ways.append("name its type with {type: …}")
+    way = ", or ".join(ways) or "see chrono plugin list"
+    return f"no {wanted.kind} of type {wanted.word!r} is installed{near}{' or: ' if near else '; '}{way}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
@@ -15,7 +15,7 @@ from chrono.core.component import Secret
 from chrono.core.config.problems import Mark, cut
 from chrono.core.config.yaml import Node, Step, join
 
-_INTEGER, _NUMBER, _LIST, _MAPPING = "an integer", "a number", "a list", "a mapping like {key: value}"
+_INTEGER, _NUMBER, _LIST, _MAPPING = "an integer", "a number", "a list", "a mapping like {{key: value}}"
 _EXPECTED = {
     "int_": _INTEGER,
     "float_": _NUMBER,
@@ -124,7 +124,9 @@ def _again(model: type[BaseModel], fork: Fork) -> Iterator[tuple[Mark, str, str]
 def _furthest(faults: Sequence[Fault]) -> Iterator[Fault]:
     """Drop the choices that fail at once where another got further."""
     deeper = {fault.fork.path for fault in faults if fault.fork and fault.path != fault.fork.path}
-    return (fault for fault in faults if fault.fork is None or fault.fork.path not in deeper or fault.path not in deeper)
+    return (
+        fault for fault in faults if fault.fork is None or fault.fork.path not in deeper or fault.path not in deeper
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -157,7 +159,9 @@ def _find(detail: ErrorDetails, model: type[BaseModel], node: Node, mark: Mark, 
         elif index + 1 == len(loc) and detail["type"] == "extra_forbidden":
             mark, path = node.keys.get(str(step), mark), join(path, step)
         elif loc[index + 1 :] == ("[key]",):
-            return Fault(detail, _key(node, str(step), mark), node.keys.get(str(step), mark), join(path, step), (), fork)
+            return Fault(
+                detail, _key(node, str(step), mark), node.keys.get(str(step), mark), join(path, step), (), fork
+            )
         elif child is None:
             fork = fork or Fork(str(step), node, mark, path, kinds)
         else:
@@ -229,7 +233,7 @@ def _standard(fault: Fault, form: str, seen: str, *, hidden: bool) -> str:
     is_text = isinstance(fault.node.value, str)
     hint = ""
     if is_text and not hidden:
-        hint = " (text)" if expected in _NOT_TEXT else ""
+        hint = " (text)" if form in _NOT_TEXT else ""
         hint += nearest(fault.node.text, re.findall(r"'([^']*)'", expected))
     elif form == "text" and not isinstance(fault.node.value, dict | list | None):
         hint = "; put it in quotes"

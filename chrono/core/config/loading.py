@@ -12,7 +12,7 @@ from chrono.core.config.declare import Declarer, Resolve
 from chrono.core.config.explain import explain, nearest, shown
 from chrono.core.config.models import FeedConfig, PipelineConfig
 from chrono.core.config.problems import TOP, Problems
-from chrono.core.config.yaml import Node, join, read, read_text
+from chrono.core.config.yaml import Node, join, locate, read, read_text
 
 _KINDS = {"aggregator": "aggregator", "detectors": "detector", "consensus": "consensus"}
 
@@ -111,7 +111,7 @@ class _Loader:
             where = join(path, index)
             if node.value in seen:
                 self._problems.add(node.mark, where, f"{shown(node)} stands twice in this list; remove one of them")
-            elif source and ids and source not in ids and not any(fnmatchcase(id, source) for id in ids):
+            elif source and ids and source not in ids and not any(fnmatchcase(known, source) for known in ids):
                 hint = nearest(source, ids) or f"; sources are {', '.join(ids)}"
                 self._problems.add(node.mark, where, f"expected a market of a declared source, was {shown(node)}{hint}")
             seen.add(node.value)
@@ -121,9 +121,8 @@ class _Loader:
             limits = config.feed(name).limits
             if limits.min is not None and limits.max is not None and limits.min >= limits.max:
                 path = f"feeds.{name}.limits"
-                feed = self._root.value["feeds"].value[name]  # type: ignore[index,call-overload,union-attr]
                 message = "expected min below max, was not, together with the pipeline's limits; correct one of them"
-                self._problems.add(feed.place("limits"), path, message)
+                self._problems.add(locate(self._root, path), path, message)
 
 
 def _stated(node: Node) -> dict[str, Any]:

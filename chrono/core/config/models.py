@@ -20,6 +20,8 @@ from chrono.core.units import Duration, Share
 
 SOURCE_ID = r"^[a-z0-9][a-z0-9_.-]*(/[a-z0-9_.-]+)?$"
 
+ComponentClass: TypeAlias = type[Component]
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -28,7 +30,7 @@ class Declared:
     Attributes
     ----------
     id : str
-        Its name in the pipeline: the key of a source or sink; of the others their type, `type/2` for a second one in a list.
+        Its name in the pipeline: the key of a source or sink, the type of the others (`type/2` for a second in a list).
     kind : {"source", "aggregator", "detector", "consensus", "sink"}
     type : str
         The word it was asked for by.
@@ -42,7 +44,7 @@ class Declared:
     id: str
     kind: str
     type: str
-    cls: type[Component]
+    cls: ComponentClass
     options: BaseModel = field(repr=False)
     path: str
 
@@ -114,8 +116,14 @@ def _asset(text: str) -> str:
         raise ValueError(f"expected an asset like USD or USDT, was {text!r}") from None
 
 
-_PATTERN = {"type": "string", "pattern": r"^.+:[A-Z0-9][^/]*/[A-Z0-9][^/]*$", "examples": ["kraken:BTC/USD", "*:BTC/USDT"]}
-_Markets: TypeAlias = tuple[Annotated[MarketPattern, PlainValidator(MarketPattern.parse), WithJsonSchema(_PATTERN)], ...]
+_PATTERN = {
+    "type": "string",
+    "pattern": r"^.+:[A-Z0-9][^/]*/[A-Z0-9][^/]*$",
+    "examples": ["kraken:BTC/USD", "*:BTC/USDT"],
+}
+_Markets: TypeAlias = tuple[
+    Annotated[MarketPattern, PlainValidator(MarketPattern.parse), WithJsonSchema(_PATTERN)], ...
+]
 _Quotes: TypeAlias = tuple[Annotated[str, AfterValidator(_asset)], ...]
 _Aggregator: TypeAlias = Annotated[Declared, WithJsonSchema({"x-kind": "aggregator"})]
 _Detector: TypeAlias = Annotated[Declared, WithJsonSchema({"x-kind": "detector"})]

@@ -33,26 +33,28 @@ def schema(components: Mapping[tuple[str, str], type[Component]]) -> dict[str, A
     definitions = root.pop("$defs", {})
     root["required"] = [name for name in root["required"] if name != "name"]
     root["properties"]["sinks"]["default"] = {"console": {}}
-    root["properties"]["feeds"] |= {"additionalProperties": _nullable("FeedConfig"), "propertyNames": {"pattern": _PAIR}}
-    for (kind, type), cls in sorted(components.items()):
-        definitions.update(_options(kind, type, cls))
+    root["properties"]["feeds"] |= {
+        "additionalProperties": _nullable("FeedConfig"),
+        "propertyNames": {"pattern": _PAIR},
+    }
+    for (kind, word), cls in sorted(components.items()):
+        definitions.update(_options(kind, word, cls))
     for kind in (*_NAMED, "aggregator", "detector", "consensus"):
-        types = [type for of, type in sorted(components) if of == kind]
+        types = [word for of, word in sorted(components) if of == kind]
         definitions[kind] = _by_id(kind, types) if kind in _NAMED else _by_type(kind, types, components)
     result: _Schema = _filled({**root, "$defs": definitions})
     return {"$schema": _DIALECT, **result, "title": "chrono pipeline", "description": _summary(PipelineConfig)}
 
 
-def _options(kind: str, type: str, cls: type[Component]) -> _Schema:
+def _options(kind: str, word: str, cls: type[Component]) -> _Schema:
     """Return the definitions of a component's options: its own and those it refers to."""
-    name = f"{kind}.{type}"
+    name = f"{kind}.{word}"
     own: _Schema = cls.Config.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     inner = {f"{name}.{model}": value for model, value in own.pop("$defs", {}).items()}
     if kind in _NAMED:
-        own["properties"] = {"type": {"const": type, "description": "What it is, where its name does not say so."}} | own.get(
-            "properties", {}
-        )
-    return {name: {**own, "title": type, "description": _summary(cls)}, **inner}
+        told = {"const": word, "description": "What it is, where its name does not say so."}
+        own["properties"] = {"type": told, **own.get("properties", {})}
+    return {name: {**own, "title": word, "description": _summary(cls)}, **inner}
 
 
 def _summary(cls: type[Any]) -> str:
@@ -65,10 +67,10 @@ def _nullable(reference: str) -> _Schema:
 
 def _by_type(kind: str, types: Iterable[str], components: Mapping[tuple[str, str], type[Component]]) -> _Schema:
     """Write `name` or `{name: {option: value}}`."""
-    plain = [type for type in types if not any(f.is_required() for f in components[kind, type].Config.model_fields.values())]
+    plain = [word for word in types if not _demanding(components[kind, word])]
     entry = {
         "type": "object",
-        "properties": {type: _nullable(f"{kind}.{type}") for type in types},
+        "properties": {word: _nullable(f"{kind}.{word}") for word in types},
         "additionalProperties": False,
         "minProperties": 1,
         "maxProperties": 1,
@@ -76,25 +78,29 @@ def _by_type(kind: str, types: Iterable[str], components: Mapping[tuple[str, str
     return {"anyOf": [{"type": "string", "enum": plain}, entry]} if plain else entry
 
 
+def _demanding(cls: type[Component]) -> bool:
+    return any(field.is_required() for field in cls.Config.model_fields.values())
+
+
 def _by_id(kind: str, types: Iterable[str]) -> _Schema:
     """Write `type: {…}`, `type/name: {…}` or `name: {type: …, …}`."""
-    explicit: _Schema = {"anyOf": [_typed(kind, type) for type in types]} if types else {"not": {}}
-    ids = {type: {"anyOf": [_nullable(f"{kind}.{type}"), explicit]} for type in types}
+    explicit: _Schema = {"anyOf": [_typed(kind, word) for word in types]} if types else {"not": {}}
+    ids = {word: {"anyOf": [_nullable(f"{kind}.{word}"), explicit]} for word in types}
     return {
         "type": "object",
         "properties": ids,
-        "patternProperties": {f"^{_escaped(type)}/": value for type, value in ids.items()},
+        "patternProperties": {f"^{_escaped(word)}/": value for word, value in ids.items()},
         "additionalProperties": explicit,
         "propertyNames": {"pattern": SOURCE_ID},
     }
 
 
-def _typed(kind: str, type: str) -> _Schema:
-    return {"$ref": f"#/$defs/{kind}.{type}", "required": ["type"]}
+def _typed(kind: str, word: str) -> _Schema:
+    return {"$ref": f"#/$defs/{kind}.{word}", "required": ["type"]}
 
 
-def _escaped(type: str) -> str:
-    return type.replace(".", r"\.")
+def _escaped(word: str) -> str:
+    return word.replace(".", r"\.")
 
 
 def _filled(value: Any) -> Any:

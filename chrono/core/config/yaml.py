@@ -24,7 +24,7 @@ _BYTES = 4 << 20
 
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CORE: list[tuple[str, re.Pattern[str], Any]] = [
-    ("null", re.compile(r"null|Null|NULL|~|"), lambda text: None),
+    ("null", re.compile(r"null|Null|NULL|~|"), lambda _: None),
     ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text[0] in "tT"),
     ("int", re.compile(r"[-+]?[0-9]{1,400}"), int),
     ("int", re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
@@ -173,7 +173,7 @@ def _mark(mark: Any) -> Mark:
 
 
 class _Reader:
-    """Builds nodes from the parser's events: unlike its nodes, they tell where an alias stands and cannot nest endlessly."""
+    """Builds nodes from events: unlike the parser's own nodes, they tell where an alias stands and are bounded."""
 
     def __init__(self, text: str, problems: Problems, folder: Path) -> None:
         self._text = text
@@ -223,7 +223,7 @@ class _Reader:
         if depth > _DEPTH:
             raise self._stop(mark, "", f"expected at most {_DEPTH} levels, was nested deeper; write it flatter")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, mark, path)
+            return self._alias(str(event.anchor), mark, path)
         if event.anchor:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
@@ -236,7 +236,9 @@ class _Reader:
 
     def _alias(self, name: str, mark: Mark, path: str) -> Node:
         if name not in self._anchors:
-            raise self._stop(mark, path, f"expected an anchor &{name} before the alias *{name}, was none; add it or quote")
+            raise self._stop(
+                mark, path, f"expected an anchor &{name} before the alias *{name}, was none; add it or quote"
+            )
         anchor = self._anchors[name]
         if anchor is None:
             raise self._stop(mark, path, f"alias *{name} lies inside its own anchor &{name}; write the value out")

@@ -127,12 +127,11 @@ class _Poll:
 
     async def run(self, symbols: Sequence[str]) -> NoReturn:
         while True:
-            started = anyio.current_time()
-            wait = await self._round(symbols)
-            await self._context.clock.sleep(max(wait - (anyio.current_time() - started), 0.0))
+            await self._context.clock.sleep(await self._round(symbols))
 
     async def _round(self, symbols: Sequence[str]) -> float:
-        """Ask everything that is not at rest; return the seconds from now to the next round."""
+        """Ask everything that is not at rest; return the seconds from its end to the next round."""
+        started = anyio.current_time()
         requests = _listed(self._source.request(symbols))
         for slot, request in enumerate(requests):
             if self._resting.get(slot, 0) > self._context.clock.now():
@@ -149,7 +148,8 @@ class _Poll:
                 return wait
             self._resting[slot] = self._context.clock.now() + int(wait * SECOND)
         soonest = min((self._resting.get(slot, 0) for slot in range(len(requests))), default=0)
-        return max(self._every, (soonest - self._context.clock.now()) / SECOND)
+        due = self._every - (anyio.current_time() - started)
+        return max(due, (soonest - self._context.clock.now()) / SECOND, 0.0)
 
     async def _ask(self, request: httpx.Request) -> Outage | None:
         where = address(str(request.url))

@@ -40,10 +40,10 @@ class Toy(PollingSource):
     type = "toy"
     url = "https://venue.test/tickers"
     Frame = list[dict[str, Any]]
-    answer: ClassVar[Answer]
+    transport: ClassVar[httpx.MockTransport]
 
     def http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer), headers={"User-Agent": "toy"})
+        return httpx.AsyncClient(transport=self.transport, headers={"User-Agent": "toy"})
 
     def backoff(self) -> Backoff:
         return Backoff(chance=Steady())
@@ -90,8 +90,8 @@ def rows(*prices: float) -> httpx.Response:
 
 def toy(answer: Answer, context: Context, kind: type[Toy] = Toy, **options: Any) -> Toy:
     """Make a source of a venue that answers like this."""
-    made = type("Made", (kind,), {"answer": staticmethod(answer)})
-    source: Toy = made(made.Config(**options), context)
+    source = kind(kind.Config.model_validate(options), context)
+    source.__dict__["transport"] = httpx.MockTransport(answer)
     return source
 
 
@@ -137,33 +137,37 @@ async def test_venue_is_asked_every_so_often(context: Context, clock: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "code", "wait"),
+    ("answer", "expected"),
     [
-        (429, {"Retry-After": "45"}, "rate_limited", 45.0),
-        (429, {}, "rate_limited", 60.0),
-        (418, {"Retry-After": "600"}, "banned", 600.0),
-        (451, {}, "blocked", 300.0),
-        (403, {"Retry-After": "1"}, "blocked", 300.0),
-        (401, {}, "unauthorized", 300.0),
-        (404, {}, "http_404", 300.0),
-        (400, {}, "http_400", 300.0),
-        (500, {}, "unavailable", 2.0),
-        (503, {"Retry-After": "30"}, "unavailable", 30.0),
-        (429, {"Retry-After": "soon"}, "rate_limited", 60.0),
-        (429, {"Retry-After": "-3"}, "rate_limited", 60.0),
-        (429, {"Retry-After": "inf"}, "rate_limited", 60.0),
-        (429, {"Retry-After": "99999999999"}, "rate_limited", 604_800.0),
+        ((429, {"Retry-After": "45"}), ("rate_limited", 45.0)),
+        ((429, {}), ("rate_limited", 60.0)),
+        ((418, {"Retry-After": "600"}), ("banned", 600.0)),
+        ((451, {}), ("blocked", 300.0)),
+        ((403, {"Retry-After": "1"}), ("blocked", 300.0)),
+        ((401, {}), ("unauthorized", 300.0)),
+        ((404, {}), ("http_404", 300.0)),
+        ((400, {}), ("http_400", 300.0)),
+        ((500, {}), ("unavailable", 2.0)),
+        ((503, {"Retry-After": "30"}), ("unavailable", 30.0)),
+        ((429, {"Retry-After": "soon"}), ("rate_limited", 60.0)),
+        ((429, {"Retry-After": "-3"}), ("rate_limited", 60.0)),
+        ((429, {"Retry-After": "inf"}), ("rate_limited", 60.0)),
+        ((429, {"Retry-After": "99999999999"}), ("rate_limited", 604_800.0)),
     ],
 )
 async def test_refusal_is_waited_out(
-    context: Context, clock: Any, statuses: list[Status], status: int, headers: dict[str, str], code: str, wait: float
+    context: Context,
+    clock: Any,
+    statuses: list[Status],
+    answer: tuple[int, dict[str, str]],
+    expected: tuple[str, float],
 ) -> None:
     """Each HTTP status has its code and its wait; none ends the source."""
-    venue = Venue(httpx.Response(status, headers=headers, text="{}"), rows(1.0))
+    venue = Venue(httpx.Response(answer[0], headers=answer[1], text="{}"), rows(1.0))
     async with running(toy(venue, context)) as got:
         await until(lambda: got)
-    assert (statuses[0].state, statuses[0].code) == ("waiting", code)
-    assert clock.waits[0] == pytest.approx(wait, abs=0.2)
+    assert (statuses[0].state, statuses[0].code) == ("waiting", expected[0])
+    assert clock.waits[0] == pytest.approx(expected[1], abs=0.01)
     assert statuses[-1].state == "live"
 
 
@@ -356,5 +360,5 @@ async def test_mistake_in_request_leaves_run_as_itself(context: Context) -> None
 def test_option_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
     """An address of another kind and an interval of nothing are refused, without secrets."""
     with pytest.raises(ValidationError, match="expected") as caught:
-        Toy.Config(**options)
+        Toy.Config.model_validate(options)
     assert "hunter2" not in str(caught.value)
