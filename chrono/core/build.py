@@ -73,7 +73,7 @@ class _Builder:
                 horizons[market] = max(horizons.get(market, 0), plan.aggregator.span)
         return Pipeline(
             name=self.config.name,
-            schedule=Schedule(self.config.every),
+            schedule=Schedule(int(self.config.every)),
             plans=plans,
             sources=self.sources,
             sinks={name: _make(declared, name) for name, declared in self.config.sinks.items()},

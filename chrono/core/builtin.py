@@ -117,7 +117,7 @@ def capped(weights: Mapping[str, float]) -> dict[str, float]:
     while free:
         left = 1.0 - limit * len(shares)
         total = sum(sorted(free.values()))
-        found = {g: left * w / total if total > 0 else left / len(free) for g, w in free.items()}
+        found = {g: left * (w / total) if total > 0 else left / len(free) for g, w in free.items()}
         over = [group for group, share in found.items() if share > limit + _EXACT]
         if not over:
             return shares | found

@@ -155,14 +155,14 @@ class Reconnect(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Signal: TypeAlias = "Ack | Rejected | Reply | Reconnect | RateLimit"
-
-
 class RateLimit(msgspec.Struct, frozen=True, gc=False):
     """The venue asks in-band for a pause of `retry_after` seconds."""
 
     retry_after: float
     reason: str = ""
+
+
+Signal: TypeAlias = Ack | Rejected | Reply | Reconnect | RateLimit
 
 
 class Prior(NamedTuple):

@@ -1,7 +1,7 @@
 """The pipeline file: read, checked, and told apart line by line.
 
 `load` returns a `PipelineConfig` or raises one `ConfigError` with every problem of the file.
-What only the assembled pipeline can show (a quorum out of reach, a leg nobody prices, a cycle) is the builder's to find;
+What only an assembled pipeline can show (a quorum out of reach, a leg nobody prices, a cycle) is for the builder:
 it reports it at the right line with `PipelineConfig.problem`.
 """
 

@@ -13,21 +13,13 @@ from chrono.core.config.explain import explain, nearest, shown
 from chrono.core.config.models import SOURCE_ID, Declared
 from chrono.core.config.problems import Mark, Problems
 from chrono.core.config.yaml import Node, join
-from chrono.core.errors import PluginError
+from chrono.core.errors import PluginError, UnknownType
 
 Resolve: TypeAlias = Callable[[str, str], type[Component]]
 """Takes kind and type; raises `UnknownType` where nothing of that type is installed, PluginError where it is broken."""
 
 _ID = re.compile(SOURCE_ID)
 _TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-
-
-class UnknownType(LookupError):
-    """Nothing of this type is installed; `known` are the types of its kind that are."""
-
-    def __init__(self, message: str = "", known: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.known = known
 
 
 class _Wanted(NamedTuple):

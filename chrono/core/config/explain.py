@@ -107,10 +107,17 @@ def explain(
         yield from _again(choice, forks[where])
     places: dict[tuple[Mark, str], list[str]] = {}
     for fault in _furthest([fault for fault in faults if fault.fork is None or fault.fork.path not in meant]):
-        if not fault.node.broken:
+        if not _follows(fault):
             places.setdefault((fault.mark, fault.path), []).append(_message(fault))
     for (at, where), messages in places.items():
         yield at, where, _either(messages)
+
+
+def _follows(fault: Fault) -> bool:
+    """Tell whether a fault only follows from others: from an unknown value, or from entries that were refused."""
+    least = fault.detail.get("ctx", {}).get("min_length", 0)
+    items = fault.node.value
+    return fault.node.broken or (isinstance(items, dict | list) and len(items) >= least > 0)
 
 
 def _again(model: type[BaseModel], fork: Fork) -> Iterator[tuple[Mark, str, str]]:
@@ -227,7 +234,7 @@ def _message(fault: Fault) -> str:
 
 def _standard(fault: Fault, form: str, seen: str, *, hidden: bool) -> str:
     context = fault.detail.get("ctx", {})
-    expected = form.format_map(context)
+    expected = form.format_map({name: _number(value) for name, value in context.items()})
     if "actual_length" in context:
         seen = str(context["actual_length"])
     is_text = isinstance(fault.node.value, str)
@@ -238,6 +245,10 @@ def _standard(fault: Fault, form: str, seen: str, *, hidden: bool) -> str:
     elif form == "text" and not isinstance(fault.node.value, dict | list | None):
         hint = "; put it in quotes"
     return f"expected {expected}, was {seen}{hint}"
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _unknown(fault: Fault) -> str:

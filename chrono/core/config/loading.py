@@ -55,7 +55,7 @@ class _Loader:
     def config(self, name: str) -> PipelineConfig | None:
         root = self._root
         if not isinstance(root.value, dict):
-            message = f"expected a mapping with feeds: and sources:, was {shown(root)}; start with the lines feeds: and sources:"
+            message = f"expected the keys feeds: and sources: at the top, was {shown(root)}; start with them"
             self._problems.add(root.mark, "", message)
             return None
         data = {"name": name, **_stated(root), **self._components(root, "")}

@@ -306,8 +306,10 @@ class _Reader:
 
     def _tagged(self, tag: str, node: Node, path: str) -> None:
         kind, value = _core(node.text)
-        if tag == _TAG + kind or (tag, kind) == (_TAG + "float", "int"):
+        if tag == _TAG + kind:
             node.value = value
+        elif (tag, kind) == (_TAG + "float", "int"):
+            node.value = float(node.text)
         elif tag in {_TAG + name for name, _, _ in _CORE}:
             self._problems.add(node.mark, path, f"expected !!{tag.removeprefix(_TAG)}, was {node.text!r}; drop the tag")
             node.broken = True

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chrono.core.transport.websocket import WebSocketSource
 
 _TICKS = (Trade, Quote, Ticker)
+_PROGRESS = (*_TICKS, Ack)
 _LARGEST = 16 * 2**20
 _STEPS = 4
 
@@ -165,7 +166,7 @@ class Connection:
                         emit(item, ts)
                     elif (outage := await self._obey(socket, item)) is not None:
                         return outage
-                if waiting and not self._notices.refused:
+                if waiting and (not self._notices.refused or any(isinstance(item, _PROGRESS) for item in items)):
                     waiting = False
                     self._notices.live(self._slot)
         finally:
@@ -177,9 +178,9 @@ class Connection:
     async def _obey(self, socket: ClientConnection, signal: Signal) -> Outage | None:
         match signal:
             case Ack(symbols):
-                accepted = symbols or self._symbols
+                accepted = symbols or tuple(self._awaiting)
                 self._awaiting.difference_update(accepted)
-                self._notices.accepted(accepted)
+                self._notices.accepted(accepted, named=bool(symbols))
             case Rejected(symbol):
                 self._awaiting.discard(symbol)
                 self._notices.rejected(signal)

@@ -72,11 +72,11 @@ class Notices:
         message = f"the venue refuses {what} ({signal.reason[:_CLIP]!r}): {advice}"
         self._context.status("degraded", "rejected", message, market=self._markets.get(symbol))
 
-    def accepted(self, symbols: Iterable[str]) -> None:
-        """Take back what was told of symbols that the venue has now accepted."""
+    def accepted(self, symbols: Iterable[str], *, named: bool = True) -> None:
+        """Take back what was told of symbols that the venue has now accepted; a rejection only if it `named` them."""
         self._acknowledges = True
         for symbol in symbols:
-            if symbol in self._rejected or symbol in self._late:
+            if symbol in self._late or (named and symbol in self._rejected):
                 self._rejected.discard(symbol)
                 self._late.discard(symbol)
                 self._context.status("live", market=self._markets.get(symbol))

@@ -192,7 +192,7 @@ class _Poll:
             elif isinstance(item, Rejected):
                 self._notices.rejected(item)
             elif isinstance(item, Ack):
-                self._notices.accepted(item.symbols)
+                self._notices.accepted(item.symbols, named=bool(item.symbols))
             elif isinstance(item, RateLimit):
                 return Outage(
                     "rate_limited",

@@ -78,10 +78,10 @@ class Kraken(Source):
         pause: int | Duration = 0
         """Seconds, or a duration."""
 
-        headers: dict[str, str] = {}
+        headers: dict[str, str] = Field(default={})
         """Sent with the handshake."""
 
-        limits: list[float] = []
+        limits: list[float] = Field(default=[])
         """Numbers."""
 
         @field_validator("token")
@@ -89,7 +89,7 @@ class Kraken(Source):
         def _known(cls, token: str) -> str:
             if token.startswith("bad"):
                 raise ValueError(f"token {token.upper()} is not one of this venue")
-            if token == "explode":
+            if token.startswith("explode"):
                 raise KeyError(token)
             return token
 
@@ -135,7 +135,7 @@ class Cohort(Detector):
 
     def screen(self, estimates: Sequence[Estimate], state: Any) -> tuple[Sequence[Verdict], Any]:
         """Do nothing."""
-        return (), state
+        return (), state or len(estimates)
 
 
 class Flatline(Cohort):

@@ -310,6 +310,23 @@ async def test_rejection_of_a_whole_request_is_told_once(context: Context, statu
     assert [(status.state, status.code, status.market) for status in statuses] == [("degraded", "rejected", None)]
 
 
+async def test_source_is_live_when_prices_come_after_a_rejected_request(
+    context: Context, statuses: list[Status]
+) -> None:
+    """A refusal of one request among several does not hide that the others stream."""
+    async with venue(sending({"rejected": ""}, {"trades": [1.0]})) as local, running(toy(local.url, context)):
+        await until(lambda: len(statuses) == 2)
+    assert codes(statuses) == ["rejected", "live"]
+
+
+async def test_acknowledgement_without_names_takes_no_rejection_back(context: Context, statuses: list[Status]) -> None:
+    """Where each request is acknowledged alike, the refusal of a symbol stands, also after a reconnection."""
+    async with venue(then_hang_up({"ack": []}, {"rejected": "ETH"}, {"ack": []})) as local:  # noqa: SIM117
+        async with running(toy(local.url, context), BTC, ETH):
+            await until(lambda: local.opened >= 3)
+    assert [status.code for status in statuses if status.market == ETH] == ["rejected"]
+
+
 async def test_unacknowledged_symbol_is_told_where_the_venue_acknowledges(
     context: Context, statuses: list[Status]
 ) -> None:
@@ -434,6 +451,35 @@ def upgrade(request: bytes) -> bytes:
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
     ).encode()
+
+
+async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a connection and never answer."""
+    await reader.read(-1)
+    writer.close()
+
+
+async def test_handshake_that_is_never_answered_is_given_up(context: Context, statuses: list[Status]) -> None:
+    """A server that accepts and says nothing is a timeout."""
+
+    class Curt(Toy):
+        open_within = 0.05
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with running(toy(f"ws://127.0.0.1:{port}/", context, Curt)):
+            await until(lambda: statuses)
+    assert statuses[0].code == "timeout"
+
+
+async def test_cancelling_during_the_handshake_leaves_nothing(context: Context) -> None:
+    """A socket that is not open yet is closed, too."""
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        before = asyncio.all_tasks()
+        async with running(toy(f"ws://127.0.0.1:{port}/", context)):
+            await until(lambda: len(asyncio.all_tasks()) >= len(before) + 2)
+        await until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_cancelling_while_waiting_leaves_at_once(context: Context, unused_port: int) -> None:

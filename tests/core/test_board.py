@@ -1,0 +1,287 @@
+"""The board: what enters, where it lands, what is kept."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from chrono.core.board import AHEAD, BUCKET, IDS, RAW, Board, Inlet, Offset
+from chrono.core.clock import VirtualClock
+from chrono.core.types import SECOND, Market, Pair, Quote, QuoteWindow, Ticker, TickerWindow, Trade, TradeWindow
+
+NOW = 1_795_342_500 * SECOND
+MARKET = Market("v1", Pair("BTC", "USD"), "v1", "BTCUSD")
+OTHER = Market("v2", Pair("BTC", "USD"), "v2", "BTCUSD")
+
+
+def board(span: int = 60 * SECOND) -> tuple[Board, Inlet]:
+    made = Board({MARKET: span, OTHER: span}, VirtualClock(NOW))
+    return made, made.inlets["v1"]
+
+
+def trade(price: float = 100.0, size: float = 1.0, at: int | None = None, trade_id: str = "") -> Trade:
+    return Trade("BTCUSD", price, size, "buy", trade_id, at)
+
+
+def trades(made: Board, as_of: int, span: int = 60 * SECOND) -> TradeWindow:
+    window = made.window(MARKET, "trades", span, as_of)
+    assert isinstance(window, TradeWindow)
+    return window
+
+
+def test_window_holds_what_was_traded_in_its_span() -> None:
+    """A window is open at its start and closed at its end, oldest first."""
+    made, inlet = board()
+    for second in (0, 10, 20, 30):
+        inlet(trade(100.0 + second, at=NOW + second * SECOND), NOW + second * SECOND)
+    window = trades(made, NOW + 30 * SECOND, 20 * SECOND)
+    assert window.price.tolist() == [120.0, 130.0]
+    assert window.ts.tolist() == [NOW + 20 * SECOND, NOW + 30 * SECOND]
+    assert window.prior == (110.0, NOW + 10 * SECOND)
+    assert window.covers == 1.0
+
+
+def test_window_says_how_much_of_its_span_it_covers() -> None:
+    """A market that is watched for a quarter of the span covers a quarter."""
+    made, inlet = board()
+    inlet(trade(at=NOW), NOW)
+    assert trades(made, NOW + 15 * SECOND).covers == pytest.approx(0.25)
+
+
+def test_market_never_seen_has_no_window() -> None:
+    """Nothing is not an empty window."""
+    made, _ = board()
+    assert made.window(OTHER, "trades", SECOND, NOW) is None
+
+
+def test_arrays_cannot_be_written() -> None:
+    """An aggregator cannot spoil what another one reads."""
+    made, inlet = board()
+    inlet(trade(at=NOW), NOW)
+    with pytest.raises(ValueError, match="read-only"):
+        trades(made, NOW).price[0] = 1.0
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf, -math.inf, 1e15, 1e308])
+def test_impossible_prices_are_refused_at_the_edge(price: float) -> None:
+    """No price that cannot be one reaches a window."""
+    made, inlet = board()
+    inlet(trade(price), NOW)
+    assert inlet.dropped["invalid"] == 1
+    assert made.window(MARKET, "trades", SECOND, NOW) is None
+
+
+@pytest.mark.parametrize("size", [-1.0, math.nan, math.inf])
+def test_impossible_sizes_are_refused_at_the_edge(size: float) -> None:
+    """A size is finite and not negative."""
+    _, inlet = board()
+    inlet(trade(size=size), NOW)
+    assert (inlet.accepted, inlet.dropped["invalid"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        Quote("BTCUSD", 101.0, 100.0),
+        Quote("BTCUSD", 0.0, 100.0),
+        Quote("BTCUSD", math.nan, 100.0),
+        Quote("BTCUSD", 100.0, math.inf),
+        Quote("BTCUSD", 100.0, 101.0, -1.0),
+    ],
+)
+def test_crossed_and_impossible_books_are_refused(quote: Quote) -> None:
+    """A book's bid is positive and not above its ask."""
+    made, inlet = board()
+    inlet(quote, NOW)
+    assert inlet.dropped["invalid"] == 1
+    assert made.window(MARKET, "quotes", SECOND, NOW) is None
+
+
+def test_unknown_symbols_are_counted() -> None:
+    """What nobody asked for is dropped."""
+    _, inlet = board()
+    inlet(Trade("DOGE", 1.0, 1.0), NOW)
+    assert inlet.dropped["unknown_symbol"] == 1
+
+
+def test_duplicates_are_counted_once_by_trade_id() -> None:
+    """A snapshot after a reconnect does not count trades twice."""
+    made, inlet = board()
+    for _ in range(3):
+        inlet(trade(at=NOW, trade_id="7"), NOW)
+    assert (len(trades(made, NOW)), inlet.dropped["duplicate"]) == (1, 2)
+
+
+def test_trade_ids_are_remembered_within_bounds() -> None:
+    """At least half of the stated number is remembered, and never more than it."""
+    _, inlet = board()
+    for number in range(2 * IDS):
+        inlet(trade(at=NOW, trade_id=str(number)), NOW)
+    inlet(trade(at=NOW, trade_id=str(2 * IDS - IDS // 2)), NOW)
+    assert inlet.dropped["duplicate"] == 1
+
+
+def test_late_trades_count_where_they_belong() -> None:
+    """A print that arrives late stands at its own time, and does not make the market look fresh."""
+    made, inlet = board()
+    for second, at in ((0, 0), (5, 5), (9, 2)):
+        inlet(trade(100.0 + second, at=NOW + at * SECOND), NOW + second * SECOND)
+    window = trades(made, NOW + 9 * SECOND)
+    assert window.price.tolist() == [100.0, 109.0, 105.0]
+    assert window.last == 105.0
+    assert window.age == 4 * SECOND
+
+
+def test_age_is_the_older_of_receipt_and_event() -> None:
+    """A venue that is quick to send old prints is old."""
+    made, inlet = board()
+    for second in range(30):
+        inlet(trade(at=NOW + second * SECOND), NOW + second * SECOND)
+    inlet(trade(101.0, at=NOW + 30 * SECOND), NOW + 38 * SECOND)
+    assert trades(made, NOW + 40 * SECOND).age == 10 * SECOND
+
+
+def test_clock_that_is_off_is_measured_and_corrected() -> None:
+    """A recorder 1.27 s behind its venue still sees ages as they are."""
+    made, inlet = board()
+    ahead = 1_270_000_000
+    for tenth in range(300):
+        received = NOW + tenth * SECOND // 10
+        inlet(trade(at=received + ahead), received)
+    last = NOW + 299 * SECOND // 10
+    assert inlet.offset.value == -ahead
+    assert trades(made, last + 2 * SECOND).age == 2 * SECOND
+    assert trades(made, last + 2 * SECOND).ts[-1] == last
+
+
+def test_ticks_from_the_future_are_dropped() -> None:
+    """Beyond the measured offset and ten seconds, a tick is not believed."""
+    _, inlet = board()
+    for second in range(20):
+        inlet(trade(at=NOW + second * SECOND), NOW + second * SECOND)
+    inlet(trade(at=NOW + 30 * SECOND + AHEAD), NOW + 20 * SECOND)
+    assert (inlet.accepted, inlet.dropped["future"]) == (20, 1)
+
+
+def test_minutes_of_late_prints_do_not_pass_for_a_clock_that_is_off() -> None:
+    """After ten healthy minutes, four minutes of lag leave the offset where it was."""
+    _, inlet = board()
+    for second in range(600):
+        inlet(trade(at=NOW + second * SECOND), NOW + second * SECOND)
+    for second in range(600, 840):
+        inlet(trade(at=NOW + (second - 169) * SECOND), NOW + second * SECOND)
+    assert inlet.offset.value == 0
+
+
+def test_offset_is_never_beyond_its_bound() -> None:
+    """A delay of a minute counts as age, not as a clock."""
+    offset = Offset()
+    for second in range(100):
+        offset.measure(60 * SECOND, NOW + second * SECOND)
+    assert offset.value == AHEAD
+
+
+def test_quotes_without_a_time_stand_at_their_receipt() -> None:
+    """A venue that states no time for its book is dated by when it was received, in its own clock."""
+    made, inlet = board()
+    for tenth in range(100):
+        received = NOW + tenth * SECOND // 10
+        inlet(trade(at=received + 2 * SECOND), received)
+    inlet(Quote("BTCUSD", 99.0, 101.0, 1.0, 2.0), NOW + 10 * SECOND)
+    window = made.window(MARKET, "quotes", 60 * SECOND, NOW + 12 * SECOND)
+    assert isinstance(window, QuoteWindow)
+    assert (window.mid, window.age) == (100.0, 2 * SECOND)
+    assert window.turnover == trades(made, NOW + 12 * SECOND).turnover
+
+
+def test_tickers_carry_their_own_turnover() -> None:
+    """A 24 h volume in base units becomes quote units per second."""
+    made, inlet = board()
+    inlet(Ticker("BTCUSD", 100.0, 864.0, NOW), NOW)
+    window = made.window(MARKET, "tickers", SECOND, NOW)
+    assert isinstance(window, TickerWindow)
+    assert (window.last, window.turnover) == (100.0, 1.0)
+
+
+def test_turnover_is_quote_units_per_second_of_the_span() -> None:
+    """Late trades are counted in it as others are."""
+    made, inlet = board()
+    for second, at in ((0, 0), (10, 10), (11, 5), (20, 20)):
+        inlet(trade(100.0, 3.0, NOW + at * SECOND), NOW + second * SECOND)
+        trades(made, NOW + second * SECOND)
+    assert trades(made, NOW + 20 * SECOND, 15 * SECOND).turnover == pytest.approx(2 * 300.0 / 15)
+
+
+def test_flood_folds_into_buckets_and_keeps_its_sums() -> None:
+    """Fifty thousand prints a second leave a bounded number of rows with the same volume, turnover and prints."""
+    made, inlet = board()
+    rng = random.Random(7)
+    prints = [(rng.uniform(99, 101), rng.uniform(0, 2)) for _ in range(100_000)]
+    for number, (price, size) in enumerate(prints):
+        at = NOW + number * 20_000
+        inlet(trade(price, size, at), at)
+    window = trades(made, NOW + 2 * SECOND, 10 * SECOND)
+    assert len(window) < 2 * RAW
+    assert window.prints.sum() == len(prints)
+    assert window.size.sum() == pytest.approx(math.fsum(size for _, size in prints))
+    assert (window.price * window.size).sum() == pytest.approx(math.fsum(p * q for p, q in prints))
+    assert window.turnover == pytest.approx(math.fsum(p * q for p, q in prints) / 10)
+    assert window.last == prints[-1][0]
+    assert (window.ts[1:] >= window.ts[:-1]).all()
+
+
+def test_a_long_window_never_becomes_a_short_one() -> None:
+    """After a minute of flood the minute is still there, at least every bucket of it."""
+    made, inlet = board()
+    for number in range(60 * 200):
+        at = NOW + number * SECOND // 200
+        inlet(trade(at=at), at)
+    window = trades(made, NOW + 60 * SECOND)
+    assert window.ts[0] < NOW + BUCKET
+    assert window.prints.sum() == 60 * 200
+
+
+def test_what_no_window_reaches_is_forgotten() -> None:
+    """Memory is bounded by time: an hour of trades leaves no more rows than some minutes."""
+    made, inlet = board(10 * SECOND)
+    for second in range(3600):
+        inlet(trade(at=NOW + second * SECOND), NOW + second * SECOND)
+    assert len(trades(made, NOW + 3600 * SECOND, 3600 * SECOND)) < 200
+
+
+def test_the_last_row_before_the_window_is_kept() -> None:
+    """A market that fell silent still has the price that stood when the window opened."""
+    made, inlet = board(10 * SECOND)
+    inlet(trade(100.0, at=NOW), NOW)
+    window = trades(made, NOW + 3600 * SECOND, 10 * SECOND)
+    assert (len(window), window.prior, window.last) == (0, (100.0, NOW), 100.0)
+    assert window.age == 3600 * SECOND
+
+
+def test_board_is_sealed_before_a_newer_tick_enters() -> None:
+    """What is due is priced from a board that holds nothing received later."""
+    made, inlet = board()
+    seen: list[tuple[int, int]] = []
+    inlet(trade(at=NOW), NOW)
+
+    def seal(now: int) -> None:
+        made.sealed_until = 2**63
+        seen.append((now, len(trades(made, NOW + SECOND))))
+
+    made.seal, made.sealed_until = seal, NOW + SECOND
+    inlet(trade(at=NOW + SECOND), NOW + SECOND)
+    inlet(trade(at=NOW + SECOND + 1), NOW + SECOND + 1)
+    assert seen == [(NOW + SECOND + 1, 2)]
+
+
+def test_ticks_without_a_receipt_are_stamped_and_told() -> None:
+    """A source that brings its own connection is dated by the host, which can write its ticks down."""
+    clock = VirtualClock(NOW)
+    made = Board({MARKET: SECOND}, clock)
+    told: list[int] = []
+    made.inlets["v1"].on_tick = lambda tick, received: told.append(received)
+    made.inlets["v1"](trade())
+    assert told == [NOW]
+    assert trades(made, NOW, SECOND).age == 0
