@@ -11,10 +11,10 @@ import json
 import subprocess
 import sys
 from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Annotated
 
 import frames
@@ -86,7 +86,8 @@ def by_hand(received: Sequence[frames.Received]) -> None:  # noqa: C901, PLR0912
     """Do the same with the same checks in one loop: no types, no layers, no other venue."""
     decode = msgspec.json.Decoder(_Frame, strict=False).decode
     markets = {"BTCUSDT": _Lists(), "ETHUSDT": _Lists()}
-    samples: list[int] = []
+    recent: deque[int] = deque()
+    ranked: list[int] = []
     offset = next_at = accepted = duplicates = future = unknown = damaged = 0
     for ts, data in received:
         try:
@@ -100,9 +101,12 @@ def by_hand(received: Sequence[frames.Received]) -> None:  # noqa: C901, PLR0912
             continue
         time = event.time * 1_000_000
         if ts >= next_at:
-            insort(samples, ts - time)
-            offset = int(median(samples[-600:]))
-            next_at = ts + 1_000_000_000 if len(samples) >= 16 else 0
+            if len(recent) == 600:
+                del ranked[bisect_left(ranked, recent.popleft())]
+            recent.append(ts - time)
+            insort(ranked, ts - time)
+            offset = ranked[len(ranked) // 2]
+            next_at = ts + 1_000_000_000 if len(ranked) >= 16 else 0
         if time + offset > ts + 10_000_000_000:
             future += 1
             continue

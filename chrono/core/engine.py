@@ -79,6 +79,7 @@ class Engine:
         self._record = record
         self._limit = rounds
         self._lasts = lasts
+        self._bereft = False
         self._outlets: Sequence[Outlet] = ()
 
     async def run(self) -> Summary:
@@ -87,7 +88,7 @@ class Engine:
         Raises
         ------
         PermanentError
-            If a component cannot start.
+            If a component cannot start, or no sink is left to publish to.
         """
         started = self.clock.now()
         writer = Writer(self._record, started) if self._record else None
@@ -109,6 +110,8 @@ class Engine:
         save_state(self.pipeline.state_path, rounds.state)
         if rounds.error is not None:
             raise rounds.error
+        if self._bereft:
+            raise PermanentError("no sink is left to publish to; the messages above say why")
         return self._summary(rounds)
 
     def _open_rounds(self, state: PricingState, started: int) -> Rounds:
@@ -151,6 +154,9 @@ class Engine:
         for outlet in self._outlets:
             outlet.offer(report)
         self.statuses.priced(report)
+        if self._outlets and all(outlet.ended for outlet in self._outlets):
+            self._bereft = True
+            self.stop.set()
 
     @contextlib.asynccontextmanager
     async def _feeding(self, writer: Writer | None) -> AsyncIterator[None]:

@@ -25,11 +25,14 @@ class Outlet:
     ----------
     dropped : int
         Reports that were pushed out by newer ones, or given up at their deadline.
+    ended : bool
+        Whether the sink gets no more reports.
     """
 
     def __init__(self, sink: Sink, clock: Clock, statuses: Statuses, *, patient: bool = False) -> None:
         self.sink = sink
         self.dropped = 0
+        self.ended = False
         self._patient = patient
         self._clock = clock
         self._statuses = statuses
@@ -71,6 +74,8 @@ class Outlet:
                 self.sink.context.status("failed", "permanent", f"{name}: {error}; it gets no more reports")
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
                 self._statuses.failure(self.sink, error, "it gets no more reports")
+            finally:
+                self.ended = True
 
     async def _publish(self, report: Report) -> None:
         """Publish one report, again and again until its deadline; a replay, whose deadlines are history, is patient."""

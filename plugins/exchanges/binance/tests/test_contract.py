@@ -1,0 +1,13 @@
+"""Binance keeps what every source promises."""
+
+from chrono_binance import Binance
+
+from chrono.testing import SourceContract
+
+
+class TestBinance(SourceContract):
+    """The conformance suite, on messages of Binance's documentation."""
+
+    source = Binance
+    pairs = ("BNB/BTC", "BNB/USDT")
+    recording = "recordings/trades.jsonl"

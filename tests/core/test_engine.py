@@ -1,0 +1,274 @@
+"""A pipeline as it runs: who starts when, who fails how, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from chrono.core import engine as engine_module
+from chrono.core.clock import VirtualClock, WallClock
+from chrono.core.component import Aggregator, Component, Emit, Sink, Source
+from chrono.core.engine import Engine, load_state, save_state
+from chrono.core.errors import PermanentError, TransientError
+from chrono.core.pipeline import Pipeline
+from chrono.core.pricing import PricingState
+from chrono.core.recording import read
+from chrono.core.types import SECOND, Estimate, Market, Report, Trade, TradeWindow
+from tests.core.conftest import Kept, Make
+
+pytestmark = pytest.mark.anyio
+
+START = 1_795_342_500 * SECOND
+TEXT = "feeds: {BTC/USD: {}}\nquotes: [USD]\nconsensus: {median: {min_venues: 1}}\n"
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[str]]:
+    """What the components of a test did, in order."""
+    _LOG.clear()
+    with capture_logs():
+        yield _LOG
+
+
+_LOG: list[str] = []
+
+
+class Steady(Source):
+    """Prints once at once, then waits to be stopped."""
+
+    type = "steady"
+
+    async def __aenter__(self) -> Any:
+        _LOG.append("source opened")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        _LOG.append("source closed")
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        _LOG.append("source running")
+        try:
+            for market in markets:
+                emit(Trade(market.symbol, 100.0, 1.0))
+            await anyio.sleep_forever()
+        finally:
+            _LOG.append("source cancelled")
+
+
+class Scripted(Source):
+    """Raises what the test says, one after the other, then prints."""
+
+    type = "scripted"
+    script: list[Exception] = []
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        if self.script:
+            raise self.script.pop(0)
+        emit(Trade(markets[0].symbol, 50.0, 1.0))
+
+
+class Witness(Sink):
+    """Says when it opens, publishes and closes."""
+
+    type = "witness"
+
+    async def __aenter__(self) -> Any:
+        _LOG.append("sink opened")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        _LOG.append("sink closed")
+
+    async def publish(self, report: Report) -> None:
+        await anyio.lowlevel.checkpoint()
+        _LOG.append("published")
+
+
+def kept(pipeline: Pipeline) -> list[Report]:
+    sink = pipeline.sinks["kept"]
+    assert isinstance(sink, Kept)
+    return sink.reports
+
+
+async def test_sinks_open_first_and_close_last(make: Make) -> None:
+    """Downstream is entered before upstream and left after it, and the last report is delivered in between."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {witness: {}}\n"
+    await Engine(make(text, source=[Steady], sink=[Witness]), VirtualClock(START), rounds=1).run()
+    assert [entry for entry in _LOG if entry != "published"] == [
+        "sink opened",
+        "source opened",
+        "source running",
+        "source cancelled",
+        "source closed",
+        "sink closed",
+    ]
+    assert _LOG.index("published") < _LOG.index("source closed")
+
+
+async def test_rounds_are_priced_and_counted(make: Make) -> None:
+    """As many as were asked for, one a second from the first whole second on."""
+    pipeline = make(TEXT + "sources: {steady: {}}\n", source=[Steady])
+    summary = await Engine(pipeline, VirtualClock(START + 1), rounds=3).run()
+    assert (summary.rounds, summary.priced, summary.ticks) == (3, 3, 1)
+    assert [report.round.as_of for report in kept(pipeline)] == [START + n * SECOND for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("error", [PermanentError("unknown api key; correct it"), RuntimeError("a bug")])
+async def test_source_that_fails_for_good_leaves_the_others_alone(make: Make, error: Exception) -> None:
+    """Its status says why; the feed is priced from the rest."""
+    Scripted.script = [error]
+    pipeline = make(TEXT + "sources: {steady: {}, scripted: {}}\n", source=[Steady, Scripted])
+    engine = Engine(pipeline, VirtualClock(START), rounds=2)
+    await engine.run()
+    assert engine.statuses.failed() == {"scripted"}
+    assert [report.prices["BTC/USD"].value for report in kept(pipeline)] == [100.0, 100.0]
+
+
+async def test_transient_failure_is_tried_again(make: Make) -> None:
+    """After a wait the source runs again."""
+    Scripted.script = [TransientError("busy"), TransientError("busy")]
+    pipeline = make(TEXT + "sources: {scripted: {}}\n", source=[Scripted])
+    engine = Engine(pipeline, VirtualClock(START), rounds=6)
+    await engine.run()
+    assert kept(pipeline)[-1].prices["BTC/USD"].value == 50.0
+
+
+class Faulty(Aggregator):
+    """Has a bug."""
+
+    type = "faulty"
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        raise KeyError("price")
+
+
+async def test_plugin_that_fails_in_every_round_is_told_once(make: Make) -> None:
+    """The rounds go on, each feed with its reason, and the log has one traceback."""
+    pipeline = make(TEXT + "sources: {steady: {}}\naggregator: faulty\n", source=[Steady], aggregator=[Faulty])
+    engine = Engine(pipeline, VirtualClock(START), rounds=5)
+    with capture_logs() as logs:
+        await engine.run()
+    assert [report.missing["BTC/USD"].reason["code"] for report in kept(pipeline)] == ["no_quorum"] * 5
+    assert len([entry for entry in logs if "traceback" in entry]) == 1
+    assert engine.statuses.failed() == {"faulty"}
+
+
+class Shut(Sink):
+    """Cannot open."""
+
+    type = "shut"
+
+    async def __aenter__(self) -> Any:
+        raise OSError(98, "Address already in use")
+
+    async def publish(self, report: Report) -> None:
+        """Never called."""
+
+
+async def test_component_that_cannot_start_is_named(make: Make) -> None:
+    """What was opened before it is closed again."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {witness: {}, port: {type: shut}}\n"
+    with pytest.raises(PermanentError, match="port could not start: .*Address already in use"):
+        await Engine(make(text, source=[Steady], sink=[Witness, Shut]), VirtualClock(START), rounds=1).run()
+    assert _LOG == ["sink opened", "sink closed"]
+
+
+async def test_stop_ends_a_run_in_order(make: Make) -> None:
+    """A stop in the middle still delivers what was priced."""
+    text = TEXT + "sources: {steady: {}}\nevery: 50ms\nsinks: {witness: {}}\n"
+    engine = Engine(make(text, source=[Steady], sink=[Witness]), WallClock())
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.run)
+            while "published" not in _LOG:
+                await anyio.lowlevel.checkpoint()
+            engine.stop.set()
+    assert _LOG[-2:] == ["source closed", "sink closed"]
+
+
+class Slow(Sink):
+    """Takes for ever over its first report."""
+
+    type = "slow"
+
+    async def publish(self, report: Report) -> None:
+        await anyio.sleep_forever()
+
+
+async def test_round_waits_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sink hangs; the other gets every round in time, and the loss is counted."""
+    monkeypatch.setattr(engine_module, "GRACE", 0.05)
+    text = TEXT + "sources: {steady: {}}\nsinks: {kept: {}, slow: {}}\n"
+    pipeline = make(text, source=[Steady], sink=[Slow])
+    summary = await Engine(pipeline, VirtualClock(START), rounds=40).run()
+    assert len(kept(pipeline)) == 40
+    assert summary.dropped == {"slow": 40 - 1 - Slow.buffer}
+
+
+class Full(Sink):
+    """Fails for good."""
+
+    type = "full"
+
+    async def publish(self, report: Report) -> None:
+        raise PermanentError("the disk is full; make room")
+
+
+async def test_run_ends_when_no_sink_is_left(make: Make) -> None:
+    """Publishing to nobody is a failure."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {full: {}}\n"
+    with anyio.fail_after(5), pytest.raises(PermanentError, match="no sink is left"):
+        await Engine(make(text, source=[Steady], sink=[Full]), VirtualClock(START)).run()
+
+
+async def test_fault_of_the_core_ends_the_run(make: Make) -> None:
+    """A bug of ours is not hidden behind a plugin."""
+    pipeline = make(TEXT + "sources: {steady: {}}\n", source=[Steady])
+    object.__setattr__(pipeline, "plans", [None])
+    with pytest.raises(AttributeError):
+        await Engine(pipeline, VirtualClock(START)).run()
+
+
+async def test_ticks_of_a_source_with_its_own_connection_are_recorded(make: Make, tmp_path: Path) -> None:
+    """Beside them stands which rounds were priced."""
+    pipeline = make(TEXT + "sources: {steady: {}}\n", source=[Steady])
+    await Engine(pipeline, VirtualClock(START), rounds=2, record=tmp_path).run()
+    (record,) = read([tmp_path], pytest.fail)
+    assert (record.kind, record.source, record.ts) == ("tick", "steady", START)
+    run = msgspec.json.decode((tmp_path / f"{START}.run.json").read_bytes())
+    assert (run["first"], run["last"]) == (START // SECOND, START // SECOND + 1)
+
+
+async def test_state_is_kept_across_restarts(make: Make, tmp_path: Path) -> None:
+    """What was published last is known to the next run."""
+    text = TEXT + f"sources: {{steady: {{}}}}\nlimits: {{max_jump: 10%}}\nstate: {tmp_path / 'state.json'}\n"
+    await Engine(make(text, source=[Steady]), VirtualClock(START), rounds=1).run()
+    assert load_state(tmp_path / "state.json").published["BTC/USD"].value == 100.0
+
+
+def test_damaged_state_is_refused(tmp_path: Path) -> None:
+    """With what to do, and without touching it."""
+    path = tmp_path / "state.json"
+    assert load_state(path) == PricingState()
+    save_state(path, PricingState())
+    assert load_state(path) == PricingState()
+    path.write_text('{"version": 2}')
+    with pytest.raises(PermanentError, match="expected version 1, was 2; remove it"):
+        load_state(path)
+    path.write_text("{")
+    with pytest.raises(PermanentError, match="was damaged"):
+        load_state(path)
+
+
+def test_every_component_is_handed_the_same_host(make: Make) -> None:
+    """Under its own name."""
+    pipeline = make(TEXT + "sources: {steady: {}, other: {type: steady}}\n", source=[Steady])
+    names = {component.context.name for component in pipeline.components()}
+    assert names == {"steady", "other", "kept", "last", "median"}
+    assert all(isinstance(component, Component) for component in pipeline.components())

@@ -1,0 +1,201 @@
+"""Runs the pages of the documentation as a reader would: files are written, commands typed, output compared.
+
+A page is walked from top to bottom in one empty folder, in an environment of its own.
+
+- A block with a `title` is a file: it is written there. A pipeline file must then pass `chrono pipeline check`, unless
+  its name starts with `wrong`.
+- A `console` block is typed: each `$ ` line is run, one that ends in `&` in the background. The lines below it must
+  come out in that order, numbers aside; more may come between them. A command must exit with 0, or with what the block
+  shows below `$ echo $?`.
+- A `pycon` block is a doctest.
+- Ports of the form 87NN are replaced by free ones.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+_FENCE = re.compile(r"^(?P<indent> *)```(?P<lang>\w+)?(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^ *```$", re.M | re.S)
+_PORT = re.compile(r"\b87\d\d\b")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    lang: str
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    text = page.read_text()
+    found = []
+    for match in _FENCE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        body = textwrap.dedent(match["text"])
+        found.append(Block(page, line, match["lang"] or "", match["title"] or "", body))
+    return found
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a page in an empty folder."""
+
+    folder: Path
+    environment: dict[str, str]
+    ports: dict[str, str] = field(default_factory=dict)
+    background: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def follow(self, page: Path) -> None:
+        """Do all that a page says."""
+        for block in blocks(page):
+            if block.title:
+                self._write(block)
+            elif block.lang == "console":
+                self._type(block)
+            elif block.lang == "pycon":
+                self._try(block)
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run one command; return its exit code and all it printed."""
+        done = subprocess.run(  # noqa: S603 - what the documentation says
+            ["bash", "-c", command],  # noqa: S607
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def close(self) -> None:
+        """Stop what runs in the background."""
+        for process in self.background:
+            process.terminate()
+            process.communicate(timeout=10)
+
+    def _on_free_ports(self, text: str) -> str:
+        return _PORT.sub(lambda match: self.ports.setdefault(match[0], _free_port()), text)
+
+    def _write(self, block: Block) -> None:
+        path = self.folder / block.title
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self._on_free_ports(block.text))
+        if block.lang == "yaml" and not path.name.startswith("wrong"):
+            code, output = self.run(f"chrono pipeline check {block.title}")
+            assert code == 0, f"{block}: {output}"
+
+    def _type(self, block: Block) -> None:
+        code = 0
+        for command, shown in _commands(self._on_free_ports(block.text)):
+            if command == "echo $?":
+                assert shown == [str(code)], f"{block}: expected exit code {shown}, was {code}"
+                code = 0
+                continue
+            assert code == 0, f"{block}: expected exit code 0 before `{command}`, was {code}: {output}"
+            code, output = self._start(command) if command.endswith("&") else self.run(command)
+            _compare(f"{block}: {command}", shown, output)
+        assert code == 0, f"{block}: expected exit code 0, was {code}: {output}"
+
+    def _start(self, command: str) -> tuple[int, str]:
+        process = subprocess.Popen(  # noqa: S603 - what the documentation says
+            ["bash", "-c", f"exec {command.removesuffix('&')}"],  # noqa: S607
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.background.append(process)
+        assert process.stdout is not None
+        return 0, process.stdout.readline()
+
+    def _try(self, block: Block) -> None:
+        script = "import doctest, sys; sys.exit(doctest.testfile(sys.argv[1], module_relative=False).failed)"
+        path = self.folder / "block.txt"
+        path.write_text(block.text)
+        done = subprocess.run(  # noqa: S603 - what the documentation says
+            [shutil.which("python", path=self.environment["PATH"]) or sys.executable, "-c", script, path.name],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
+
+
+def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each command of a console block with the output shown below it."""
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        command, _, shown = re.sub(r"\\\n\s*", "", part).partition("\n")
+        yield command.strip(), [line for line in shown.splitlines() if line.strip() not in {"", "…"}]
+
+
+def _compare(where: str, shown: list[str], output: str) -> None:
+    """Demand that the lines shown come out in their order, numbers and white space aside."""
+    printed = iter([_shape(line) for line in output.splitlines()])
+    for line in shown:
+        assert any(_shape(line) == other for other in printed), f"{where}: expected the line\n{line}\nin\n{output}"
+
+
+def _shape(line: str) -> str:
+    return _NUMBER.sub("0", " ".join(line.split()))
+
+
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the variables of a virtual environment that has what this one has, and takes installations of its own."""
+    home = tmp_path_factory.mktemp("venv")
+    venv.create(home, with_pip=find_spec("pip") is None)
+    python = home / "bin" / "python"
+    site = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)})
+    parent = sysconfig.get_path("purelib")
+    Path(site, "parent.pth").write_text(f"import site; site.addsitedir({parent!r})\n")
+    for name, module in (("chrono", "chrono"), ("pip", "pip"), ("pytest", "pytest")):
+        script = home / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{python}" -m {module} "$@"\n')
+        script.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTEST_", "COV_"))}
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return kept | offline | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
+
+
+@pytest.fixture
+def reader(tmp_path: Path, environment: dict[str, str]) -> Iterator[Reader]:
+    """Return somebody who follows pages, in an empty folder."""
+    reader = Reader(tmp_path, environment)
+    yield reader
+    reader.close()
