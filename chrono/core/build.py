@@ -8,6 +8,7 @@ from typing import Any
 
 from chrono.core import config as configuration
 from chrono.core import rates
+from chrono.core.builtin import Push
 from chrono.core.clock import Schedule
 from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
 from chrono.core.config import Declared, FeedConfig, PipelineConfig
@@ -41,7 +42,12 @@ def build(source: Path | str, registry: Registry, *, filename: str = "pipeline.y
     ConfigError
         With one line for each problem.
     """
-    return _Builder(configuration.load(source, registry.component, filename=filename), registry).pipeline()
+    try:
+        config = configuration.load(source, registry.component, filename=filename)
+    except ConfigError as error:
+        found = _Builder(error.partial, registry).cross_check() if error.partial else []
+        raise ConfigError(*configuration.in_order([*error.problems, *found])) from None
+    return _Builder(config, registry).pipeline()
 
 
 class _Builder:
@@ -51,22 +57,41 @@ class _Builder:
         self.config = config
         self.registry = registry
         self.problems: list[str] = []
-        self.sources: dict[str, Source] = {name: _make(declared, name) for name, declared in config.sources.items()}
+        self.sources: dict[str, Source] = {
+            name: _make(declared, name) if _sound(declared) else Push(context=Context(name))
+            for name, declared in config.sources.items()
+        }
         self.made: dict[int, Component] = {}
         self.standard: dict[str, Declared] = {}
         self.feeds: dict[str, Feed] = {}
         self.settings: dict[str, FeedConfig] = {}
         self.conversions: dict[str, dict[Market, tuple[Leg, ...]]] = {}
+        self.faulty: set[str] = set()
 
-    def pipeline(self) -> Pipeline:
+    def cross_check(self) -> list[str]:
+        """Return what only the whole of a file shows; what is faulty in itself gives rise to nothing more."""
+        self._prepare()
+        return self.problems
+
+    def _prepare(self) -> list[Plan]:
         for name in self.config.feeds:
             self._feed(name, self.config.feed(name))
         for name in list(self.feeds):
             self._convert(name)
-        plans = self._plans()
         self._symbols()
+        return self._plans()
+
+    def pipeline(self) -> Pipeline:
+        """Return the pipeline.
+
+        Raises
+        ------
+        ConfigError
+            If only the whole of the file shows that it cannot be.
+        """
+        plans = self._prepare()
         if self.problems:
-            raise ConfigError(*self.problems)
+            raise ConfigError(*configuration.in_order(self.problems))
         horizons: dict[Market, int] = {}
         for plan in plans:
             for market in plan.feed.markets:
@@ -86,8 +111,11 @@ class _Builder:
     def _feed(self, name: str, settings: FeedConfig, *, published: bool = True) -> None:
         """Take one feed in, with its markets."""
         pair = Pair.parse(name)
+        before = len(self.problems)
         found = dict.fromkeys(self._stated(name, pair, settings) if settings.markets else self._default(pair, settings))
-        if not found and published:
+        if len(self.problems) > before:
+            self.faulty.add(name)
+        elif not found and published:
             self._problem(f"feeds.{name}", f"expected a source that lists {pair}, none does; add one, or state markets")
         limits = Limits(settings.limits.max_jump, settings.limits.min, settings.limits.max)
         self.settings[name] = settings
@@ -190,10 +218,11 @@ class _Builder:
 
     def _plan(self, name: str) -> Plan:
         settings, feed = self.settings[name], self.feeds[name]
-        aggregator: Aggregator = self._shared(settings.aggregator or self._standard("aggregator", DEFAULT_AGGREGATOR))
-        consensus: Consensus = self._shared(settings.consensus or self._standard("consensus", DEFAULT_CONSENSUS))
-        detectors: list[Detector] = [self._shared(declared) for declared in settings.detectors or ()]
-        self._quorum(feed, consensus, (settings.consensus.path if settings.consensus else "") or f"feeds.{name}")
+        aggregator: Aggregator = self._shared(settings.aggregator, "aggregator", DEFAULT_AGGREGATOR)
+        consensus: Consensus = self._shared(settings.consensus, "consensus", DEFAULT_CONSENSUS)
+        detectors: list[Detector] = [self._made(declared) for declared in settings.detectors or () if _sound(declared)]
+        if all(_sound(declared) for declared in (settings.consensus, *self.config.sources.values()) if declared):
+            self._quorum(feed, consensus, settings.consensus.path if settings.consensus else f"feeds.{name}")
         return Plan(
             feed=feed,
             aggregator=aggregator,
@@ -205,7 +234,7 @@ class _Builder:
 
     def _quorum(self, feed: Feed, consensus: Consensus, path: str) -> None:
         groups = sorted({market.group for market in feed.markets})
-        if feed.markets and len(groups) < consensus.wanted:
+        if feed.markets and feed.name not in self.faulty and len(groups) < consensus.wanted:
             what = f"{feed.name} needs {consensus.wanted} venues and can have {len(groups)} ({', '.join(groups)})"
             self._problem(path, f"expected a quorum in reach, was not: {what}; add sources or lower min_venues")
 
@@ -219,18 +248,28 @@ class _Builder:
                     both = f"{other} and {market} are both {market.symbol!r} there"
                     self._problem(f"feeds.{feed.name}", f"expected one pair per symbol, was not: {both}; state markets")
 
-    def _standard(self, kind: Any, type: str) -> Declared:
-        cls = self.registry.component(kind, type)
-        return self.standard.setdefault(kind, Declared(type, kind, type, cls, cls.Config(), ""))
+    def _shared(self, declared: Declared | None, kind: str, standard: str) -> Any:
+        """Return a component of a feed, the standard one where the file names none."""
+        if declared is not None and _sound(declared):
+            return self._made(declared)
+        if kind not in self.standard:
+            cls = self.registry.component(kind, standard)
+            self.standard[kind] = Declared(standard, kind, standard, cls, cls.Config(), "")
+        return self._made(self.standard[kind])
 
-    def _shared(self, declared: Declared) -> Any:
-        """Make a component once for all feeds that name it in one place of the file."""
+    def _made(self, declared: Declared) -> Any:
+        """Make a component once for all feeds that have it from one place of the file."""
         if id(declared) not in self.made:
             self.made[id(declared)] = _make(declared, declared.id)
         return self.made[id(declared)]
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append(self.config.problem(path, message))
+
+
+def _sound(declared: Declared) -> bool:
+    """Say whether a component was found and its options are right."""
+    return isinstance(declared.options, declared.cls.Config) and declared.cls is not Component
 
 
 def _make(declared: Declared, name: str) -> Any:

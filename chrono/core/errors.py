@@ -29,11 +29,15 @@ class ChronoError(Exception):
 
 
 class ConfigError(ChronoError):
-    """The pipeline file is wrong; `problems` has one line for each thing to edit."""
+    """The pipeline file is wrong; `problems` has one line for each thing to edit.
 
-    def __init__(self, *problems: str) -> None:
+    `partial` is what could be read of it in spite of them, for those who look for further problems.
+    """
+
+    def __init__(self, *problems: str, partial: Any = None) -> None:
         super().__init__("\n".join(problems))
         self.problems: Sequence[str] = problems
+        self.partial = partial
 
 
 class PluginError(ChronoError):

@@ -86,10 +86,9 @@ class Registry:
         PluginError
             If the one that does cannot be loaded.
         """
-        if (kind, name) not in self._entries:
-            for point in self._points:
-                if point.name == name or name.startswith(f"{point.name}/"):
-                    self._load(point)
+        for point in self._points:
+            if point.name == name or name.startswith(f"{point.name}/"):
+                self._load(point)
         entry = self._entries.get((kind, name)) or self._entries.get((kind, name.partition("/")[0]))
         if entry is None:
             raise UnknownType(f"no {kind} of type {name!r} is installed", self._known(kind))

@@ -107,7 +107,7 @@ class ConnectionChecks:
         async def script(_: int, socket: ServerConnection) -> None:
             for frame in (*self._sendable, "{", *self._sendable):
                 await socket.send(frame)
-            await anyio.sleep_forever()
+            await socket.wait_closed()
 
         wanted = [tick for frame in self._lasting for tick in frame.ticks] * 2
         async with self._running(script) as running:
@@ -181,7 +181,9 @@ class ConnectionChecks:
         states = [status.state for status in running.statuses]
         assert set(states) <= set(get_args(State)), f"expected states of {get_args(State)}, was {states}"
         assert "live" in states, f"expected the source to say that it is live, was {states}"
-        mute = [s for s in running.statuses if s.state in {"degraded", "waiting", "failed"} and not (s.code and s.message)]
+        mute = [
+            s for s in running.statuses if s.state in {"degraded", "waiting", "failed"} and not (s.code and s.message)
+        ]
         assert not mute, f"expected a code and a message with trouble, was {mute}"
 
     @pytest.mark.anyio

@@ -145,7 +145,9 @@ class SourceContract(ConnectionChecks):
         """An option that is named like a secret shows no value where the configuration is shown."""
         for name, field in self.source.Config.model_fields.items():
             hidden = not field.repr or "SecretStr" in str(field.annotation)
-            assert hidden or not SECRET.search(name), f"expected option {name!r} to be a SecretStr, was {field.annotation}"
+            assert hidden or not SECRET.search(name), (
+                f"expected option {name!r} to be a SecretStr, was {field.annotation}"
+            )
 
     def test_s05_nothing_happens_at_import_or_construction(self) -> None:
         """Importing the plugin and making the source opens no socket, starts no thread, reads no environment."""
@@ -242,7 +244,9 @@ class SourceContract(ConnectionChecks):
             assert not variant.unreadable, f"{variant.how}: expected FrameError, was {items} of {variant.frame}"
             for tick in (item for item in items if isinstance(item, TICKS)):
                 assert not variant.how.startswith("root "), f"{variant.how}: expected no tick, was {tick}"
-                assert _sound(tick, frame.record.ts), f"{variant.how}: expected FrameError, was {tick} of {variant.frame}"
+                assert _sound(tick, frame.record.ts), (
+                    f"{variant.how}: expected FrameError, was {tick} of {variant.frame}"
+                )
 
     def _damaged(self) -> Iterator[tuple[Recorded, Any]]:
         shapes = set()

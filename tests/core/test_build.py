@@ -135,6 +135,27 @@ def test_what_only_the_whole_shows_is_told_at_its_line(text: str, expected: str)
     assert [line for line in problems(text) if "BTC/USD" in line or "USDT" in line][:1] == [expected]
 
 
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+    """What is wrong in itself, and what only the whole shows."""
+    text = (
+        "evry: 2s\n"
+        "sources: {v1: {type: push}, v2: {type: push}}\n"
+        "quotes: [USD]\n"
+        "feeds:\n"
+        "  BTC/USD: {consensus: {median: {min_venues: 9}}, decimals: many}\n"
+        "  ETH/USD: {markets: ['*:BTC/USD']}\n"
+        "sinks: {carrier_pigeon: {}}\n"
+    )
+    assert [line.split(":")[1] for line in problems(text)] == ["1", "5", "5", "6", "7"]
+
+
+def test_what_is_wrong_in_itself_gives_rise_to_nothing_more() -> None:
+    """A misspelt quorum is one problem, not a quorum out of reach besides."""
+    text = "sources: {v1: {type: push}}\nquotes: [USD]\nfeeds: {BTC/USD: {}}\nconsensus: {median: {min_venus: 1}}\n"
+    (line,) = problems(text)
+    assert "min_venues" in line
+
+
 class Dollarless(Push):
     """Lists nothing in USD."""
 

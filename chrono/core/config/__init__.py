@@ -12,6 +12,7 @@ from chrono.core.config.models import FeedConfig as FeedConfig
 from chrono.core.config.models import LimitsConfig as LimitsConfig
 from chrono.core.config.models import MarketPattern as MarketPattern
 from chrono.core.config.models import PipelineConfig as PipelineConfig
+from chrono.core.config.problems import in_order as in_order
 from chrono.core.config.schema import schema as schema
 from chrono.core.config.yaml import read as read
 from chrono.core.errors import UnknownType as UnknownType

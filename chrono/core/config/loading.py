@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from chrono.core.config.models import FeedConfig, PipelineConfig
 from chrono.core.config.problems import TOP, Problems
 from chrono.core.config.yaml import Node, join, locate, read, read_text
 
+_ATTEMPTS = 3
+_DEPTH = 3
 _KINDS = {"aggregator": "aggregator", "detectors": "detector", "consensus": "consensus"}
 
 
@@ -32,16 +35,18 @@ def load(source: str | Path, resolve: Resolve, *, filename: str = "pipeline.yaml
     Raises
     ------
     ConfigError
-        With one line for each problem, sorted by position.
+        With one line for each problem, sorted by position; its `partial` is the rest of the file, if that makes one.
     """
     path = source if isinstance(source, Path) else Path(filename)
     text = read_text(source) if isinstance(source, Path) else source
     problems = Problems(str(path))
     root = read(text, str(path), problems, path.parent)
     config = _Loader(root, problems, resolve).config(path.stem)
-    problems.check()
+    if config is not None:
+        config.standing(str(path), root)
+    problems.check(config)
     assert config is not None  # noqa: S101 - no config without a problem
-    return config.standing(str(path), root)
+    return config
 
 
 class _Loader:
@@ -66,7 +71,7 @@ class _Loader:
         except ValidationError as error:
             for problem in explain(error, PipelineConfig, root, TOP, ""):
                 self._problems.add(*problem)
-            return None
+            return _without_faults(data, error)
         self._limits(config)
         return config
 
@@ -129,3 +134,27 @@ def _stated(node: Node) -> dict[str, Any]:
     """Return a mapping without the known keys that are left empty, which count as not written."""
     model = PipelineConfig.model_fields | FeedConfig.model_fields
     return {key: value for key, value in node.plain().items() if value is not None or key not in model}
+
+
+def _without_faults(data: dict[str, Any], error: ValidationError) -> PipelineConfig | None:
+    """Return what a file says apart from its faults, None where too little is left."""
+    for _ in range(_ATTEMPTS):
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            _remove(data, fault["loc"])
+        try:
+            return PipelineConfig.model_validate(data)
+        except ValidationError as left:
+            error = left
+    return None
+
+
+def _remove(data: Any, place: Sequence[int | str]) -> None:
+    """Remove the entry that a place leads to, at the depth of a feed's options at most."""
+    holder: dict[Any, Any] | None = None
+    key: int | str = ""
+    for step in place[:_DEPTH]:
+        if not isinstance(data, dict) or step not in data:
+            break
+        holder, key, data = data, step, data[step]
+    if holder is not None:
+        del holder[key]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from chrono.core.errors import ConfigError
 
 _LONG = 400
+_PLACE = re.compile(r":(\d+):(\d+): ")
 
 
 class Mark(NamedTuple):
@@ -32,6 +35,22 @@ def problem(filename: str, mark: Mark | None, path: str, message: str) -> str:
     return f"{place}: {cut(text, _LONG)}"
 
 
+def in_order(lines: Iterable[str]) -> list[str]:
+    """Return problems of one file by their position in it.
+
+    Examples
+    --------
+    >>> in_order(["a.yaml:10:2: name: …", "a.yaml:9:30: every: …"])
+    ['a.yaml:9:30: every: …', 'a.yaml:10:2: name: …']
+    """
+    return sorted(lines, key=_position)
+
+
+def _position(line: str) -> tuple[int, ...]:
+    found = _PLACE.search(line)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def cut(text: str, length: int = 60) -> str:
     """Shorten a long text; its end is left out."""
     return text if len(text) <= length else text[: length - 1] + "…"
@@ -51,8 +70,8 @@ class Problems:
         """Note one; the same words at the same place count once."""
         self._found[mark, problem(self.filename, mark, path, message)] = None
 
-    def check(self) -> None:
-        """Go on only if there are none.
+    def check(self, partial: object = None) -> None:
+        """Go on only if there are none; `partial` is handed on with them.
 
         Raises
         ------
@@ -60,4 +79,5 @@ class Problems:
             With every problem so far, sorted by position.
         """
         if self._found:
-            raise ConfigError(*(line for _, line in sorted(self._found, key=lambda found: found[0])))
+            lines = (line for _, line in sorted(self._found, key=lambda found: found[0]))
+            raise ConfigError(*lines, partial=partial)

@@ -14,7 +14,7 @@ TIMEOUT = 10.0
 
 def http_client() -> httpx.AsyncClient:
     """Return a client with chrono's timeouts, to be closed by who asked for it."""
-    import httpx  # noqa: PLC0415 - costs some 60 ms that a streaming pipeline need not pay
+    import httpx  # costs some 60 ms that a streaming pipeline need not pay
 
     for name in ("httpx", "httpcore"):
         # below WARNING these two log whole addresses and headers, keys included

@@ -88,7 +88,7 @@ class Connection:
             self._record("close", reason=self._ended.message or self._ended.code)
 
     async def _open(self) -> ClientConnection:
-        from websockets.asyncio.client import connect  # noqa: PLC0415 - 60 ms that `chrono --help` need not pay
+        from websockets.asyncio.client import connect  # 60 ms that `chrono --help` need not pay
 
         source = self._source
         with anyio.fail_after(source.open_within):
@@ -111,7 +111,7 @@ class Connection:
         )
 
     def _explain(self, error: Exception) -> Outage:
-        from websockets.exceptions import InvalidURI, ProxyError  # noqa: PLC0415 - loaded by now
+        from websockets.exceptions import InvalidURI, ProxyError  # loaded by now
 
         if isinstance(error, InvalidURI):
             advice = "is no address to connect to: correct `url` or update the plugin"
@@ -122,7 +122,7 @@ class Connection:
         return from_error(error, self._where, self._context.clock.now())
 
     async def _converse(self, socket: ClientConnection) -> Outage:
-        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded by now
+        from websockets.exceptions import ConnectionClosed  # loaded by now
 
         self._awaiting = set(self._symbols)
         async with anyio.create_task_group() as group:
@@ -181,8 +181,7 @@ class Connection:
                 accepted = symbols or tuple(self._awaiting)
                 self._awaiting.difference_update(accepted)
                 self._notices.accepted(accepted, named=bool(symbols))
-            case Rejected(symbol):
-                self._awaiting.discard(symbol)
+            case Rejected():
                 self._notices.rejected(signal)
             case Reply(message):
                 await self._send(socket, message)
@@ -201,7 +200,7 @@ class Connection:
         await socket.send(data)
 
     async def _beat(self, socket: ClientConnection, heartbeat: Heartbeat) -> None:
-        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded by now
+        from websockets.exceptions import ConnectionClosed  # loaded by now
 
         # whoever listens learns of a closed connection, too
         with suppress(ConnectionClosed):

@@ -218,7 +218,7 @@ class _Poll:
 
 
 def _listed(asked: httpx.Request | Iterable[httpx.Request]) -> Sequence[httpx.Request]:
-    import httpx  # noqa: PLC0415 - loaded by now
+    import httpx  # loaded by now
 
     return (asked,) if isinstance(asked, httpx.Request) else tuple(asked)
 

@@ -443,7 +443,7 @@ async def test_deaf_venue_does_not_delay_leaving(context: Context) -> None:
 
 def upgrade(request: bytes) -> bytes:
     """Answer an opening handshake by hand."""
-    from websockets.utils import accept_key  # noqa: PLC0415
+    from websockets.utils import accept_key
 
     key = next(line for line in request.decode().split("\r\n") if line.lower().startswith("sec-websocket-key"))
     accept = accept_key(key.split(": ", 1)[1])
@@ -643,7 +643,7 @@ async def test_session_lives_as_long_as_its_connection(context: Context) -> None
 
 async def test_token_handshake_gives_the_endpoint(context: Context) -> None:
     """A source may ask over HTTP where to connect; it is asked anew for each connection."""
-    import httpx  # noqa: PLC0415
+    import httpx
 
     asked = []
 
@@ -672,7 +672,7 @@ async def test_failed_token_handshake_is_waited_out(
     context: Context, clock: Any, statuses: list[Status], answer: tuple[int, str], expected: tuple[str, float]
 ) -> None:
     """A token that cannot be had is a status like any other refusal, without its address's secrets."""
-    import httpx  # noqa: PLC0415
+    import httpx
 
     class Tokened(Toy):
         def http(self) -> httpx.AsyncClient:
