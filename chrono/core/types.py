@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -22,6 +22,8 @@ SECOND = 1_000_000_000
 
 PRICE_LIMIT = 1e15
 """Prices and sizes at or above this are refused; a double holds 15 significant digits."""
+
+_WIDE = Context(prec=64, rounding=ROUND_HALF_EVEN)
 
 _TICKER = r"[A-Z0-9][A-Za-z0-9._$-]*"
 _PAIR = re.compile(rf"({_TICKER})/({_TICKER})")
@@ -399,7 +401,7 @@ class Feed(msgspec.Struct, frozen=True):
 
     def quantize(self, value: float) -> Decimal:
         """Round half to even to exactly the feed's decimals, for sinks that print text."""
-        return Decimal(repr(value)).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_EVEN)
+        return Decimal(repr(value)).quantize(Decimal(1).scaleb(-self.decimals), context=_WIDE)
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):

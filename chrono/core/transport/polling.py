@@ -62,7 +62,7 @@ class PollingSource(FrameSource):
     class Config(FrameSource.Config):
         """Options every polled source has."""
 
-        url: str = Field("", repr=False)
+        url: str = Field(default="", repr=False)
         """Where to ask in place of the venue's usual address, http:// or https://."""
         every: Duration = Duration("2s")
         """How often to ask."""

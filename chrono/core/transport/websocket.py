@@ -78,7 +78,7 @@ class WebSocketSource(FrameSource):
     class Config(FrameSource.Config):
         """Options every streaming source has."""
 
-        url: str = Field("", repr=False)
+        url: str = Field(default="", repr=False)
         """Where to connect in place of the venue's usual address, ws:// or wss://."""
         silence: Duration = Duration("30s")
         """Connect again when nothing at all came for this long."""
