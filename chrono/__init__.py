@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chrono.core.errors import TransientError as TransientError
     from chrono.core.transport import Amount as Amount
     from chrono.core.transport import Endpoint as Endpoint
+    from chrono.core.transport import Heartbeat as Heartbeat
     from chrono.core.transport import Number as Number
     from chrono.core.transport import PollingSource as PollingSource
     from chrono.core.transport import WebSocketSource as WebSocketSource
@@ -72,7 +73,7 @@ _HOMES = {
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"
     ),
-    "chrono.core.transport": "Amount Endpoint Number PollingSource WebSocketSource",
+    "chrono.core.transport": "Amount Endpoint Heartbeat Number PollingSource WebSocketSource",
     "chrono.core.types": (
         "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Prior Quote QuoteWindow RateLimit Reconnect "
         "Rejected Reply Report Round Signal Tick Ticker TickerWindow Trade TradeWindow Verdict Window"

@@ -223,6 +223,8 @@ class _Builder:
         detectors: list[Detector] = [self._made(declared) for declared in settings.detectors or () if _sound(declared)]
         if all(_sound(declared) for declared in (settings.consensus, *self.config.sources.values()) if declared):
             self._quorum(feed, consensus, settings.consensus.path if settings.consensus else f"feeds.{name}")
+        if aggregator.span <= 0:
+            self._problem(settings.aggregator.path if settings.aggregator else "", "expected a window of some time, was 0s")
         return Plan(
             feed=feed,
             aggregator=aggregator,

@@ -137,7 +137,7 @@ class _Median(Consensus):
 
         min_venues: int = Field(default=2, ge=1)
         """Independent groups needed for an answer."""
-        max_age: Duration = Duration("30s")
+        max_age: Duration = Field(default=Duration("30s"), gt=0)
         """Estimates older than this are dropped as stale."""
 
     config: Config

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 import structlog
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from chrono.core.clock import Clock, WallClock
 from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict, Window
@@ -240,8 +240,8 @@ class Aggregator(Component):
     class Config(Config):
         """Options every aggregator has."""
 
-        window: Duration = Duration("60s")
-        """How far back to look."""
+        window: Duration = Field(default=Duration("60s"), gt=0, le=Duration("24h"))
+        """How far back to look; a day at most, since the board keeps that much."""
 
     @property
     def span(self) -> int:

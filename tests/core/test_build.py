@@ -14,6 +14,7 @@ from chrono.core.pipeline import Pipeline
 from chrono.core.plan_tree import lines
 from chrono.core.registry import Registry
 from chrono.core.types import SECOND, Estimate, Pair, TradeWindow
+from chrono.core.units import Duration
 from tests.core.conftest import Make
 
 TWO = "sources: {v1: {type: push}, v2: {type: push}}\n"
@@ -181,6 +182,26 @@ def test_market_that_its_source_never_lists_is_an_error_only_when_asked_for(make
     assert markets(pipeline, "BTC/USD") == ["b:BTC/USD", "c:BTC/USD"]
     with pytest.raises(ConfigError, match="a does not list BTC/USD: it has no fiat markets"):
         make(two + "feeds: {BTC/USD: {markets: ['a:BTC/USD', 'b:BTC/USD', 'c:BTC/USD']}}\n", source=[Dollarless])
+
+
+class Boundless(Aggregator):
+    """Lets the user ask for no window at all."""
+
+    type = "boundless"
+
+    class Config(Aggregator.Config):
+        """Without a bound of its own."""
+
+        window: Duration = Duration("1s")
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        return self.estimate(window, window.last)
+
+
+def test_window_of_no_time_is_refused_whatever_the_plugin_allows(make: Make) -> None:
+    """Nothing can be traded per second of it."""
+    with pytest.raises(ConfigError, match="aggregator.boundless: expected a window of some time, was 0s"):
+        make(TWO + "quotes: [USD]\nfeeds: {BTC/USD: {}}\naggregator: {boundless: {window: 0s}}\n", aggregator=[Boundless])
 
 
 def test_plan_is_shown_as_a_tree(make: Make) -> None:

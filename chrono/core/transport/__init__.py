@@ -2,6 +2,6 @@
 
 from chrono.core.transport.codec import Amount, FrameSource, Number
 from chrono.core.transport.polling import PollingSource
-from chrono.core.transport.websocket import Endpoint, WebSocketSource
+from chrono.core.transport.websocket import Endpoint, Heartbeat, WebSocketSource
 
-__all__ = ["Amount", "Endpoint", "FrameSource", "Number", "PollingSource", "WebSocketSource"]
+__all__ = ["Amount", "Endpoint", "FrameSource", "Heartbeat", "Number", "PollingSource", "WebSocketSource"]

@@ -44,8 +44,8 @@ class FrameSource(Source):
     def _decode(self) -> Any:
         return msgspec.json.Decoder(self.Frame, strict=False).decode
 
-    def decode(self, data: bytes | str) -> Any:
-        """Turn bytes into a frame; override for compressed or binary wires."""
+    def decode(self, data: bytes) -> Any:
+        """Turn bytes into a frame, text in UTF-8; override for compressed or binary wires."""
         return self._decode(data)
 
     @abstractmethod
@@ -53,7 +53,7 @@ class FrameSource(Source):
         """Return the ticks and signals of a frame, in its order; nothing for what is of no interest."""
 
     def session(self) -> Session:
-        """Return what parses the frames of one connection: the source itself, or an object with that connection's state."""
+        """Return what parses the frames of one connection: the source, or an object with that connection's state."""
         return self
 
     def read(self, data: bytes | str, session: Session | None = None) -> Sequence[Tick | Signal]:
@@ -65,10 +65,12 @@ class FrameSource(Source):
             If it is not what the venue documents; a mistake in `parse` counts as such.
         """
         try:
-            return tuple((session or self).parse(self.decode(data)))
+            raw = data if isinstance(data, bytes) else data.encode()
+            return tuple((session or self).parse(self.decode(raw)))
         except FrameError:
             raise
-        except Exception as error:  # noqa: BLE001 - a stranger's parser must not cost the connection
+        except Exception as error:
+            # a stranger's parser must not cost the connection
             raise FrameError(_reason(error), data, self.context.name) from error
 
 

@@ -33,10 +33,7 @@ def test_reset_starts_again_at_the_base() -> None:
 
 def test_jitter_is_full_and_repeats_with_its_seed() -> None:
     """Waits spread over the whole range from zero, and the same seed gives the same waits."""
-    one, other = (
-        Backoff(base=8.0, cap=8.0, chance=random.Random(7))  # noqa: S311
-        for _ in range(2)
-    )
+    one, other = (Backoff(base=8.0, cap=8.0, chance=random.Random(7)) for _ in range(2))
     waits = [one.next() for _ in range(200)]
     assert waits == [other.next() for _ in range(200)]
     assert min(waits) < 0.5

@@ -196,7 +196,7 @@ async def test_messages_of_text_and_bytes_go_as_they_are(context: Context) -> No
     """A subscription that is not JSON is sent unchanged."""
 
     class Plain(Toy):
-        def subscribe(self, symbols: Sequence[str]) -> Iterator[Any]:  # noqa: ARG002
+        def subscribe(self, symbols: Sequence[str]) -> Iterator[Any]:
             yield '"text"'
             yield b'"bytes"'
 
@@ -693,7 +693,7 @@ async def test_permanent_error_of_the_endpoint_leaves_run_as_itself(context: Con
     """What a plugin calls permanent is not tried again and reaches the engine unwrapped."""
 
     class Closed(Toy):
-        async def endpoint(self, http: Any) -> Endpoint:  # noqa: ARG002
+        async def endpoint(self, http: Any) -> Endpoint:
             raise PermanentError("the venue closed for good")
 
     with pytest.raises(PermanentError, match="closed for good"):
@@ -704,7 +704,7 @@ async def test_mistake_in_subscribe_leaves_run_as_itself(context: Context) -> No
     """A plugin's own mistake is not mistaken for the venue's, and the socket is closed."""
 
     class Wrong(Toy):
-        def subscribe(self, symbols: Sequence[str]) -> Iterator[Any]:  # noqa: ARG002
+        def subscribe(self, symbols: Sequence[str]) -> Iterator[Any]:
             raise KeyError("channel")
 
     async with venue(idle) as local:
@@ -718,7 +718,7 @@ async def test_secrets_of_the_address_never_show(
 ) -> None:
     """Neither the query nor the user of an address appears in a status, a log, a recording or a repr."""
     caplog.set_level("DEBUG")
-    secret = "hunter2"  # noqa: S105
+    secret = "hunter2"
     endpoint = Endpoint(f"wss://me:{secret}@venue.test/ws?key={secret}", {"Authorization": secret})
     async with venue(sending("damaged"), process_request=None) as local:
         for base in (local.url, f"ws://127.0.0.1:{unused_port}/v2"):
@@ -757,5 +757,5 @@ async def test_source_without_an_address_says_so(context: Context) -> None:
 def test_importing_the_transport_loads_no_client() -> None:
     """Neither the WebSocket nor the HTTP client is imported before it is used."""
     code = "import sys, chrono.core.transport; print([m for m in ('websockets', 'httpx') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
