@@ -25,9 +25,9 @@ from chrono.core.build import build
 from chrono.core.clock import VirtualClock
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Plan, PricingState, price
-from chrono.core.rates import convert
+from chrono.core.rates import Conversion, conversion, convert
 from chrono.core.registry import Registry
-from chrono.core.types import SECOND, Estimate, Round
+from chrono.core.types import SECOND, Estimate, Reason, Round
 
 START = 1_795_342_500
 VENUES = 6
@@ -91,7 +91,7 @@ def by_hand(plans: Sequence[Plan], board: Any, as_of: int) -> dict[str, Any]:  #
                 sums.append(total)
             before = sums[start - 1] if start else rows._forgotten  # noqa: SLF001
             value, weight = prices[-1], max(total - before, 0.0) * SECOND / span
-            age = max(as_of - rows.received[-1], as_of - times[-1] - offset)
+            age = max(as_of - rows.received, as_of - times[-1] - offset)
             for leg in legs:
                 rate = results[leg.rate]
                 if rate[0] is None:
@@ -176,10 +176,19 @@ class Stages:
             self._estimates.append([plan.aggregator.aggregate(window) for window in windows])
 
     def convert(self) -> None:
+        known: dict[Any, Conversion | Reason] = {}
         for plan, estimates in zip(self._plans, self._estimates, strict=True):
-            pair, max_age, legs = plan.feed.pair, plan.consensus.max_age, plan.conversions
-            results = (convert(e, legs[e.market], self._prices, pair, max_age) if legs[e.market] else e for e in estimates)
-            self._converted.append([result for result in results if isinstance(result, Estimate)])
+            converted = []
+            for estimate in estimates:
+                legs, max_age = plan.conversions[estimate.market], plan.consensus.max_age
+                if (legs, max_age) not in known and legs:
+                    known[legs, max_age] = conversion(legs, self._prices, max_age)
+                by = known.get((legs, max_age))
+                if isinstance(by, Conversion):
+                    converted.append(convert(estimate, by, plan.feed.pair))
+                elif by is None:
+                    converted.append(estimate)
+            self._converted.append(converted)
 
     def agree(self) -> None:
         for plan, estimates in zip(self._plans, self._converted, strict=True):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+import traceback
+from collections.abc import Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -11,7 +17,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chrono.cli import pipeline, plugins, recordings
-from chrono.core.errors import ChronoError, ConfigError, PluginError
+from chrono.cli.usage import explain
+from chrono.core.errors import ChronoError, ConfigError, PluginError, ReaderLeft, UnknownType
 
 COMMANDS = "chrono.commands"
 """Entry points of this group add commands; each is imported when it is typed."""
@@ -69,14 +76,20 @@ def root(
     *,
     version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True),  # noqa: FBT003
 ) -> None:
-    """A price oracle you compose: plugins bring venues, statistics and sinks, a YAML file wires them.
+    """Price feeds: plugins bring venues, statistics and sinks, a YAML file wires them.
 
     Start with: chrono pipeline run examples/quickstart.yaml
     """
 
 
-def main() -> NoReturn:
-    """Run the program; end with 0 done, 1 failed while running, 2 wrong input, 130 interrupted."""
+def start() -> NoReturn:
+    """Run the program on standard streams, whatever state they are in."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -84,20 +97,48 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; problems go to standard error, a line each."""
     try:
         code = app(arguments, prog_name="chrono", standalone_mode=False)
-    except ConfigError as error:
-        return _complain(WRONG_INPUT, *error.problems)
-    except PluginError as error:
-        return _complain(WRONG_INPUT, str(error))
-    except TyperException as error:
-        return _complain(error.exit_code, f"{error.format_message()} (see chrono --help)")
-    except ChronoError as error:
-        return _complain(FAILED, str(error))
+        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except Exception as error:
+        if sys.flags.dev_mode and not isinstance(error, ChronoError | TyperException | OSError):
+            raise
+        if isinstance(error, OSError | ReaderLeft):
+            _hush()
+        code, problems = _told(error)
+        sys.stderr.writelines(f"{problem}\n" for problem in problems)
     return code if isinstance(code, int) else 0
 
 
-def _complain(code: int, *problems: str) -> int:
-    for problem in problems:
-        sys.stderr.write(f"{problem}\n")
-    return code
+def _told(error: Exception) -> tuple[int, Sequence[str]]:
+    """Return the exit code of an error, and a line for each problem."""
+    match error:
+        case ConfigError():
+            return WRONG_INPUT, error.problems
+        case PluginError() | UnknownType():
+            return WRONG_INPUT, [str(error)]
+        case TyperException():
+            return error.exit_code, [explain(error)]
+        case ReaderLeft() | BrokenPipeError():
+            return 0, []
+        case ChronoError():
+            told = str(error)
+        case OSError():
+            told = f"{error.filename or 'standard output'}: {error.strerror or error}"
+        case _:
+            told = _own_fault(error)
+    return FAILED, [told]
+
+
+def _hush() -> None:
+    """Keep what can no longer be written from being tried again at the end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _own_fault(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    where = f"{Path(place.filename).name}:{place.lineno} in {place.name}"
+    report = "report it, with what the same command says under PYTHONDEVMODE=1"
+    return f"expected no fault of chrono itself, was {what} ({where}); {report}"

@@ -19,22 +19,31 @@ class Form(StrEnum):
     JSON = "json"
 
 
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"expected a whole number above 0, was {text!r}")
+    return int(text)
+
+
 Files = Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="FILE...")]
 File = Annotated[Path, typer.Argument(help="A pipeline file.", metavar="FILE")]
+Rounds = Annotated[int | None, typer.Option(parser=_rounds, metavar="N", help="Stop after this many rounds.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what goes well, too.")]
 
 
 @app.command()
 def run(
     files: Files,
     *,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds.")] = None,
-    format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,  # noqa: A002
+    rounds: Rounds = None,
+    format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record raw frames into this folder.")] = None,
     progress: Annotated[bool, typer.Option(help="Say at the end what was done.")] = True,
+    verbose: Verbose = False,
 ) -> int:
     """Run pipelines until they are stopped.
 
-    Examples:
+    For example:
 
       chrono pipeline run examples/quickstart.yaml
 
@@ -42,42 +51,62 @@ def run(
 
       chrono pipeline run prices.yaml --record recordings/
     """
-    from chrono.cli.running import INTERRUPTED, configure_logs, load, run_all, to_stdout
+    from chrono.cli.running import INTERRUPTED, configure_logs, load_all, run_all, to_stdout
     from chrono.core.engine import Engine
+    from chrono.core.errors import ConfigError
 
-    configure_logs()
-    pipelines = [to_stdout(load(file), format) for file in files]
-    engines = [Engine(pipeline, record=record, rounds=rounds) for pipeline in pipelines]
+    configure_logs(verbose=verbose)
+    pipelines, problems = load_all(files)
+    if problems:
+        raise ConfigError(*problems)
+    folders = _folders(record, [pipeline.name for pipeline in pipelines])
+    engines = [
+        Engine(to_stdout(pipeline, format), record=folder, rounds=rounds)
+        for pipeline, folder in zip(pipelines, folders, strict=True)
+    ]
     summaries, interrupted = run_all(engines)
-    for summary in summaries:
+    told = [summary for summary in summaries if summary is not None]
+    for summary in told:
         if progress:
             _say(f"{summary.rounds} rounds, {summary.priced} prices, {summary.ticks} ticks")
     if interrupted:
         return INTERRUPTED
-    if rounds is not None and not any(summary.ticks for summary in summaries):
-        _say("no source delivered anything; the warnings above say why")
+    if rounds is not None and not any(summary.ticks for summary in told):
+        _say("expected ticks from at least one source, there was none; the messages above say why")
         return 1
     return 0
+
+
+def _folders(record: Path | None, names: list[str]) -> list[Path | None]:
+    """Return where each pipeline is recorded: several have a folder each, or a replay would mix them."""
+    from chrono.core.errors import ConfigError
+
+    if record is None or len(names) == 1:
+        return [record] * len(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"--record: expected pipelines of different names, was {name!r} twice; change one `name:`"
+            )
+    return [record / name for name in names]
 
 
 @app.command()
 def check(files: Files) -> int:
     """Say everything that is wrong with pipeline files, without connecting anywhere.
 
-    Examples:
+    For example:
 
       chrono pipeline check prices.yaml
     """
-    from chrono.cli.running import load
+    from chrono.cli.running import load_all
     from chrono.core.errors import ConfigError
 
     problems: list[str] = []
     for file in files:
-        try:
-            pipeline = load(file)
-        except ConfigError as error:
-            problems.extend(error.problems)
-        else:
+        pipelines, found = load_all([file])
+        problems.extend(found)
+        for pipeline in pipelines:
             feeds = sum(plan.feed.published for plan in pipeline.plans)
             typer.echo(f"{file}: ok, {feeds} feeds, {len(pipeline.sources)} sources, {len(pipeline.horizons)} markets")
     if problems:
@@ -89,7 +118,7 @@ def check(files: Files) -> int:
 def show(file: File) -> int:
     """Print the plan: how each feed is priced, from which markets, over which rates.
 
-    Examples:
+    For example:
 
       chrono pipeline show prices.yaml
     """
@@ -105,7 +134,7 @@ def show(file: File) -> int:
 def schema() -> int:
     """Print the JSON Schema of pipeline files, with the options of everything installed, for editors.
 
-    Examples:
+    For example:
 
       chrono pipeline schema > chrono.schema.json
     """

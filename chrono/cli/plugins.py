@@ -16,11 +16,11 @@ app = typer.Typer(no_args_is_help=True, help="List and describe what is installe
 @app.command("list")
 def list_plugins(
     *,
-    format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,  # noqa: A002
+    format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,
 ) -> int:
     """List every component that is installed; broken plugins are named on standard error.
 
-    Examples:
+    For example:
 
       chrono plugin list
     """
@@ -42,7 +42,9 @@ def list_plugins(
             typer.echo(json.dumps(row))
     else:
         for row in rows:
-            typer.echo(f"{row['kind']:<11} {row['type']:<18} {row['distribution']:<18} {row['version']:<8} {row['about']}")
+            typer.echo(
+                f"{row['kind']:<11} {row['type']:<18} {row['distribution']:<18} {row['version']:<8} {row['about']}"
+            )
     for error in broken:
         sys.stderr.write(f"{error}\n")
     return 1 if broken else 0
@@ -52,7 +54,7 @@ def list_plugins(
 def info(name: Annotated[str, typer.Argument(metavar="TYPE", help="The word used in pipeline files.")]) -> int:
     """Describe a type: what it does and its options.
 
-    Examples:
+    For example:
 
       chrono plugin info weighted_median
     """

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chrono.cli.pipeline import File, Form
+from chrono.cli.pipeline import File, Form, Verbose
+
+if TYPE_CHECKING:
+    from chrono.core.units import Duration
 
 Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="RECORDING...")]
 
@@ -17,11 +21,14 @@ def record(
     file: File,
     *,
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    duration: Annotated[str | None, typer.Option("--for", help="How long, such as 10m; until stopped otherwise.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="How long, such as 10m; until stopped otherwise.")
+    ] = None,
+    verbose: Verbose = False,
 ) -> int:
     """Record what the sources of a pipeline receive, without pricing or publishing anything.
 
-    Examples:
+    For example:
 
       chrono record prices.yaml --out recordings/ --for 10m
     """
@@ -29,19 +36,19 @@ def record(
 
     from chrono.cli.running import INTERRUPTED, configure_logs, load, run_all
     from chrono.core.engine import Engine
-    from chrono.core.errors import ConfigError
-    from chrono.core.units import Duration
 
-    try:
-        length = None if duration is None else Duration(duration)
-    except ValueError as error:
-        raise ConfigError(f"--for: {error}") from error
-    configure_logs()
-    pipeline = load(file)
-    engine = Engine(replace(pipeline, sinks={}, plans=()), record=out, lasts=length)
+    length = _length(duration)
+    configure_logs(verbose=verbose)
+    # nothing is priced, so nothing of what rounds remember may be overwritten
+    engine = Engine(replace(load(file), sinks={}, plans=(), state_path=None), record=out, lasts=length)
     (summary,), interrupted = run_all([engine])
-    sys.stderr.write(f"{summary.ticks} ticks recorded into {out}\n")
-    return INTERRUPTED if interrupted else 0
+    ticks = 0 if summary is None else summary.ticks
+    _say(f"{ticks} ticks recorded into {out}")
+    if interrupted:
+        return INTERRUPTED
+    if not ticks:
+        _say("expected ticks from at least one source, there was none; the messages above say why")
+    return 0 if ticks and not engine.unrecorded else 1
 
 
 def replay(
@@ -49,11 +56,12 @@ def replay(
     recordings: Recordings,
     *,
     speed: Annotated[str, typer.Option(help="`max`, or how many times real time.")] = "max",
-    format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,  # noqa: A002
+    format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,
+    verbose: Verbose = False,
 ) -> int:
     """Run a pipeline on a virtual clock over recordings: the same reports, bit for bit.
 
-    Examples:
+    For example:
 
       chrono replay prices.yaml recordings/ --format json
 
@@ -62,53 +70,81 @@ def replay(
     from chrono.cli.running import INTERRUPTED, configure_logs, load, run_all, to_stdout
     from chrono.core.replay import Replay
 
-    configure_logs()
+    configure_logs(verbose=verbose)
     pace = _speed(speed)
     _readable(recordings)
     run = Replay(to_stdout(load(file), format), recordings, speed=pace)
     (summary,), interrupted = run_all([run])
-    counts = f"{run.frames} records, {run.damaged} damaged, {summary.ticks} ticks"
-    sys.stderr.write(f"{summary.rounds} rounds, {summary.priced} prices, {counts}\n")
-    return INTERRUPTED if interrupted else 0
+    if summary is not None:
+        counts = f"{run.frames} records, {run.damaged} damaged, {summary.ticks} ticks"
+        _say(f"{summary.rounds} rounds, {summary.priced} prices, {counts}")
+    if interrupted:
+        return INTERRUPTED
+    if summary is not None and not summary.ticks:
+        _say("expected ticks of the pipeline's sources in the recording, there was none; the messages above say why")
+        return 1
+    return 0
 
 
 def decode(
-    type: Annotated[str, typer.Argument(metavar="TYPE", help="The type of a source, such as kraken.")],  # noqa: A002
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="The type of a source, such as kraken.")],
     recordings: Recordings,
     *,
     source: Annotated[str | None, typer.Option(help="Only frames of this source id; those of TYPE otherwise.")] = None,
-    raw: Annotated[bool, typer.Option(help="Each line is one frame as the venue sent it, not a recording's line.")] = False,
+    raw: Annotated[
+        bool, typer.Option(help="Each line is one frame as the venue sent it, not a recording's line.")
+    ] = False,
     pair: Annotated[list[str] | None, typer.Option(help="A pair whose symbol to recognise; may be repeated.")] = None,
     expect: Annotated[Path | None, typer.Option(help="Compare with these ticks; exit 1 on a difference.")] = None,
-    format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,  # noqa: A002
+    format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,
 ) -> int:
     """Print what a source makes of recorded frames, a tick a line; frames it cannot read are named on standard error.
 
-    Examples:
+    For example:
 
       chrono decode kraken recordings/ --format json
 
       chrono decode binance frames.jsonl --expect expected.jsonl
     """
-    from chrono.core.decoding import Decoding
+    from chrono.core.decoding import Decoding, Expected
     from chrono.core.registry import Registry
 
     _readable(recordings)
-    work = Decoding(Registry(), type, source=source, pairs=pair or [], raw=raw)
-    wanted = None if expect is None else work.expected(expect)
+    work = Decoding(Registry(), type, _say, source=source, pairs=pair or [], raw=raw)
+    wanted = None if expect is None else Expected(expect)
     different = 0
     for number, row in enumerate(work.rows(recordings), 1):
         typer.echo(work.line(row) if format is Form.JSON else work.text(row))
         if wanted is not None:
-            for difference in wanted.compare(number, row):
-                different += 1
-                sys.stderr.write(f"{difference}\n")
+            different += _told(wanted.compare(number, row))
     if wanted is not None:
-        for difference in wanted.left():
-            different += 1
-            sys.stderr.write(f"{difference}\n")
-    sys.stderr.write(f"{work.frames} frames, {work.ticks} ticks, {work.damaged} damaged\n")
-    return 1 if different or work.damaged else 0
+        different += _told(wanted.left())
+    _say(f"{work.frames} frames, {work.ticks} ticks, {work.damaged} damaged")
+    return 1 if different or work.damaged or not work.frames else 0
+
+
+def _told(differences: Iterable[str]) -> int:
+    count = 0
+    for count, difference in enumerate(differences, 1):  # noqa: B007 - the last number is the answer
+        _say(difference)
+    return count
+
+
+def _length(text: str | None) -> Duration | None:
+    from chrono.core.errors import ConfigError
+    from chrono.core.units import Duration
+
+    try:
+        length = None if text is None else Duration(text)
+    except ValueError as error:
+        raise ConfigError(f"--for: {error}") from error
+    if length == 0:
+        raise ConfigError(f"--for: expected a duration above 0, was {text!r}")
+    return length
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _speed(text: str) -> float | None:
@@ -129,8 +165,17 @@ def _readable(paths: list[Path]) -> None:
     from chrono.core.errors import ConfigError
     from chrono.core.recording import files
 
-    try:
-        for path in files(paths):
-            path.open("rb").close()
-    except OSError as error:
-        raise ConfigError(str(error) if error.errno is None else f"{error.filename}: {error.strerror}") from error
+    problems = []
+    for path in paths:
+        try:
+            for file in files([path]):
+                file.open("rb").close()
+        except OSError as error:
+            told = (
+                str(error)
+                if error.errno is None
+                else f"{error.filename}: expected a recording, was refused: {error.strerror}"
+            )
+            problems.append(told)
+    if problems:
+        raise ConfigError(*problems)

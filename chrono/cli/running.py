@@ -27,8 +27,10 @@ class _StandardError:
         sys.stderr.flush()
 
 
-def configure_logs() -> None:
+def configure_logs(*, verbose: bool = False) -> None:
     """Send structured logs to standard error, a line each; tracebacks follow on lines of their own."""
+    import logging
+
     import structlog
 
     structlog.configure(
@@ -37,6 +39,7 @@ def configure_logs() -> None:
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
             _line,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=_stderr()),
         cache_logger_on_first_use=False,
     )
@@ -47,10 +50,18 @@ def _stderr() -> TextIO:
 
 
 def _line(_: Any, __: str, event: Any) -> str:
-    head = f"{event.pop('timestamp')} {event.pop('level'):<7} {event.pop('event')}"
+    """Put an event on one line: when, how grave, who, what; then what to do, then the code and what else is known."""
+    when, level, what = event.pop("timestamp"), event.pop("level"), " ".join(str(event.pop("event")).split())
     trace = event.pop("traceback", "")
-    pairs = " ".join(f"{key}={value}" for key, value in event.items() if value != "")
-    return f"{head} [{pairs}]\n{trace}".rstrip() if pairs else f"{head}\n{trace}".rstrip()
+    component, source = event.pop("component", ""), event.pop("source", "")
+    who = event.pop("market", "") or source or component
+    advice = "".join(f": {event.pop(key)}" for key in ("error",) if key in event)
+    advice += "".join(f"; {event.pop(key)}" for key in ("advice",) if key in event)
+    event.pop("state", "")
+    more = [str(event.pop("code"))] if event.get("code") else []
+    more += [f"{key}={value}" for key, value in event.items() if value != ""]
+    head = f"{when} {level:<7} {who + ': ' if who else ''}{what}{advice}"
+    return f"{head}{' [' + ' '.join(more) + ']' if more else ''}\n{trace}".rstrip()
 
 
 def load(file: Path) -> Pipeline:
@@ -59,6 +70,22 @@ def load(file: Path) -> Pipeline:
     from chrono.core.registry import Registry
 
     return build(file, Registry())
+
+
+def load_all(files: Sequence[Path]) -> tuple[list[Pipeline], list[str]]:
+    """Load those files that can be; return them and the problems of the others."""
+    from chrono.core.errors import ConfigError, PluginError
+
+    pipelines: list[Pipeline] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            pipelines.append(load(file))
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except PluginError as error:
+            problems.append(f"{file}: {error}")
+    return pipelines, problems
 
 
 def to_stdout(pipeline: Pipeline, form: str | None) -> Pipeline:
@@ -82,7 +109,13 @@ def _prints(sink: Any) -> bool:
 
 
 def run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
-    """Run engines or replays until they end or a signal stops them; return their summaries, and whether it was SIGINT."""
+    """Run engines or replays until they end or a signal stops them.
+
+    Returns
+    -------
+    tuple of list and bool
+        The summary of each, None for one that a second signal cut short; and whether it was SIGINT.
+    """
     import anyio
 
     return anyio.run(functools.partial(_run_all, work), backend_options={"use_uvloop": False})

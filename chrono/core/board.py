@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chrono.core.clock import Clock
@@ -37,6 +37,8 @@ RAW = 2048
 IDS = 4096
 """Trade ids remembered per market, at least half of them at any time."""
 
+_GENERATION = IDS // 2
+
 AHEAD = 10 * SECOND
 """How far a venue's clock may be from ours; also how far into the future a tick may lie."""
 
@@ -51,10 +53,20 @@ class Offset:
 
     The first ticks are all measured, later ones once a second, over the last ten minutes: minutes of late prints cannot
     pass for a clock that is off. Beyond ±10 s it is not a clock but a delay, and counts as age.
+
+    Attributes
+    ----------
+    value : int
+        Nanoseconds our clock is ahead.
+    room : int
+        Nanoseconds after its receipt at which a venue may date a tick.
+    next_at : int
+        When the next sample is due.
     """
 
     def __init__(self) -> None:
         self.value = 0
+        self.room = AHEAD
         self.next_at = 0
         self._recent: deque[int] = deque()
         self._sorted: list[int] = []
@@ -69,73 +81,102 @@ class Offset:
         low, high = self._sorted[(n - 1) // 2], self._sorted[n // 2]
         median = low if abs(low) < abs(high) else high
         self.value = max(-AHEAD, min(AHEAD, median))
+        self.room = AHEAD - self.value
         if n >= _FIRST_SAMPLES:
             self.next_at = received + _SAMPLE_EVERY
 
+    def dated(self, ts_event: int | None, received: int) -> int | None:
+        """Return the venue's time of a tick, that of its receipt where it states none, None if it is in the future."""
+        if ts_event is None:
+            return received - self.value
+        ahead = ts_event - received
+        if received >= self.next_at:
+            self.measure(-ahead, received)
+        return None if ahead > self.room else ts_event
+
 
 class _Rows:
-    """Rows of one kind of one market in the order of their event times, oldest first."""
+    """Rows of one kind of one market in the order of their event times, oldest first.
+
+    Windows read these very lists, up to where they ended at the time: once lent they are only appended to, and whatever
+    else needs doing is done to a copy.
+    """
 
     width = 0
     window: type[Window]
 
-    def __init__(self, horizon: int) -> None:
+    def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
+        self.market = market
         self.horizon = horizon
+        self.offset = offset
         self.columns: tuple[list[float], ...] = tuple([] for _ in range(self.width))
         self.ts: list[int] = []
-        self.received: list[int] = []
+        self.received = 0
         self.since = 0
         self.full = _SPARE
+        self.lent = False
 
-    def insert(self, values: Sequence[float], ts: int, received: int) -> None:
+    def take(self, tick: Any, received: int) -> str:
+        """Place a tick, or return the word for what is wrong with it."""
+        raise NotImplementedError
+
+    def insert(self, values: Sequence[float], ts: int) -> None:
         """Put a late row where it belongs."""
+        self.own()
         at = bisect_right(self.ts, ts)
         for column, value in zip(self.columns, values, strict=True):
             column.insert(at, value)
         self.ts.insert(at, ts)
-        self.received.insert(at, received)
 
     def place(self, ts: int, received: int) -> None:
         """Finish a row whose values were appended."""
-        if not self.ts:
+        times = self.ts
+        if not times:
             self.since = received
-        self.ts.append(ts)
-        self.received.append(received)
-        if len(self.ts) >= self.full:
+        times.append(ts)
+        self.received = received
+        if len(times) >= self.full:
             self.shrink()
+
+    def own(self) -> None:
+        """Leave lent lists to their windows."""
+        if self.lent:
+            self.lent = False
+            self.columns = tuple([column[:] for column in self.columns])
+            self.ts = self.ts[:]
 
     def shrink(self) -> None:
         """Forget what no window reaches, all but the row before; fold what is still too much."""
-        self.delete(max(bisect_left(self.ts, self.ts[-1] - self.horizon) - 1, 0))
+        gone = bisect_left(self.ts, self.ts[-1] - self.horizon) - 1
+        if gone > 0:
+            self.delete(gone)
         if len(self.ts) > RAW:
             self.fold(len(self.ts) - RAW // 2)
         self.full = len(self.ts) + max(len(self.ts) // 2, _SPARE)
 
     def delete(self, count: int) -> None:
         """Forget the first `count` rows."""
+        self.own()
         for column in self.columns:
             del column[:count]
         del self.ts[:count]
-        del self.received[:count]
 
     def fold(self, count: int) -> None:
-        """Merge the first `count` rows into buckets, in place."""
+        """Merge the first `count` rows into buckets."""
+        self.own()
         into = -1
         bucket = None
         for row in range(count):
             key = self.ts[row] // BUCKET
             if key == bucket:
                 self.merge(into, row)
-                self.received[into] = max(self.received[into], self.received[row])
             else:
                 into, bucket = into + 1, key
                 self.move(into, row)
-                self.received[into] = self.received[row]
             self.ts[into] = self.ts[row]
         for column in self.columns:
             del column[into + 1 : count]
         del self.ts[into + 1 : count]
-        del self.received[into + 1 : count]
 
     def move(self, into: int, row: int) -> None:
         """Copy the values of a row."""
@@ -146,79 +187,92 @@ class _Rows:
         """Fold a row into its bucket: of a state, such as a quote, the last one stands."""
         self.move(into, row)
 
-    def cut(self, market: Market, as_of: int, span: int, offset: int, turnover: float | None = None) -> Window | None:
+    def cut(self, as_of: int, span: int) -> Window | None:
         """Return the window of `span` nanoseconds up to `as_of`, None where nothing was ever seen."""
-        ts = self.ts
+        ts, offset = self.ts, self.offset.value
         if not ts:
             return None
-        start = bisect_right(ts, as_of - span - offset)
+        opens = as_of - span - offset
+        start = bisect_right(ts, opens)
+        received, made = as_of - self.received, as_of - ts[-1] - offset
         seen = as_of - self.since
+        self.lent = True
         return self.window(
-            market,
+            self.market,
             as_of,
             span,
-            [column[start:] for column in self.columns],
-            ts[start:],
-            offset=offset,
-            age=max(as_of - self.received[-1], as_of - ts[-1] - offset),
-            turnover=self.turnover(start, span) if turnover is None else turnover,
-            covers=1.0 if seen >= span else max(seen, 0) / span,
-            prior=Prior(self.standing(start - 1), ts[start - 1] + offset) if start else None,
+            self.columns,
+            ts,
+            offset,
+            max(received, made),
+            self.turnover(start, opens, span),
+            1.0 if seen >= span else max(seen, 0) / span,
+            Prior(self.standing(start - 1), ts[start - 1] + offset) if start else None,
+            start,
+            len(ts),
         )
 
     def standing(self, row: int) -> float:
         """Return the one number that stands for a row."""
         return self.columns[0][row]
 
-    def turnover(self, start: int, span: int) -> float:  # noqa: ARG002 - only trades and tickers know
-        """Return quote units traded per second since row `start`."""
-        return 0.0
+    def turnover(self, start: int, opens: int, span: int) -> float:
+        """Return quote units traded per second in a window that opens at row `start`, and at an instant of the venue."""
+        raise NotImplementedError
 
 
 class _Trades(_Rows):
     width = 3
     window = TradeWindow
 
-    def __init__(self, horizon: int) -> None:
-        super().__init__(horizon)
+    def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
+        super().__init__(market, horizon, offset)
         self._traded: list[float] = []
         self._forgotten = 0.0
         self._young: set[str] = set()
         self._old: set[str] = set()
 
-    @staticmethod
-    def valid(tick: Trade) -> bool:
-        return 0.0 < tick.price < PRICE_LIMIT and 0.0 <= tick.size < PRICE_LIMIT
-
-    def add(self, tick: Trade, ts: int, received: int) -> None:
-        if self.ts and ts < self.ts[-1]:
-            self.insert((tick.price, tick.size, 1.0), ts, received)
-            return
+    def take(self, tick: Trade, received: int) -> str:
+        # one pass per trade of every venue: whatever it called would cost more than what it does
+        price, size, ts, trade_id = tick.price, tick.size, tick.ts_event, tick.trade_id
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= size < PRICE_LIMIT):
+            return "invalid"
+        offset = self.offset
+        if ts is None:
+            ts = received - offset.value
+        else:
+            ahead = ts - received
+            if received >= offset.next_at:
+                offset.measure(-ahead, received)
+            if ahead > offset.room:
+                return "future"
+        if trade_id:
+            young = self._young
+            if trade_id in young or trade_id in self._old:
+                return "duplicate"
+            young.add(trade_id)
+            if len(young) >= _GENERATION:
+                self._old, self._young = young, set()
+        times = self.ts
+        if times and ts < times[-1]:
+            self.insert((price, size, 1.0), ts)
+            return ""
         prices, sizes, prints = self.columns
-        prices.append(tick.price)
-        sizes.append(tick.size)
+        prices.append(price)
+        sizes.append(size)
         prints.append(1.0)
         self.place(ts, received)
+        return ""
 
-    def repeated(self, trade_id: str) -> bool:
-        """Remember a trade id; two generations bound the memory."""
-        if trade_id in self._young or trade_id in self._old:
-            return True
-        self._young.add(trade_id)
-        if len(self._young) >= IDS // 2:
-            self._old, self._young = self._young, set()
-        return False
-
-    def insert(self, values: Sequence[float], ts: int, received: int) -> None:
+    def insert(self, values: Sequence[float], ts: int) -> None:
         del self._traded[bisect_right(self.ts, ts) :]
-        super().insert(values, ts, received)
+        super().insert(values, ts)
 
     def delete(self, count: int) -> None:
-        if count:
-            self._sum()
-            self._forgotten = self._traded[count - 1]
-            del self._traded[:count]
-            super().delete(count)
+        self._sum()
+        self._forgotten = self._traded[count - 1]
+        del self._traded[:count]
+        super().delete(count)
 
     def fold(self, count: int) -> None:
         super().fold(count)
@@ -234,12 +288,14 @@ class _Trades(_Rows):
         sizes[into] = size
         prints[into] += prints[row]
 
-    def turnover(self, start: int, span: int) -> float:
-        self._sum()
-        if not self._traded:
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - for quotes, whose rows are others
+        if len(self._traded) < len(self.ts):
+            self._sum()
+        traded = self._traded
+        if not traded:
             return 0.0
-        before = self._traded[start - 1] if start else self._forgotten
-        return max(self._traded[-1] - before, 0.0) * SECOND / span
+        made = traded[-1] - (traded[start - 1] if start else self._forgotten)
+        return made * SECOND / span if made > 0.0 else 0.0
 
     def _sum(self) -> None:
         """Bring the running sums of turnover up to date."""
@@ -254,68 +310,67 @@ class _Quotes(_Rows):
     width = 4
     window = QuoteWindow
 
-    @staticmethod
-    def valid(tick: Quote) -> bool:
-        return (
-            0.0 < tick.bid <= tick.ask < PRICE_LIMIT
-            and 0.0 <= tick.bid_size < PRICE_LIMIT
-            and 0.0 <= tick.ask_size < PRICE_LIMIT
-        )
+    def __init__(self, market: Market, horizon: int, offset: Offset, trades: _Trades) -> None:
+        super().__init__(market, horizon, offset)
+        self._trades = trades
 
-    def add(self, tick: Quote, ts: int, received: int) -> None:
+    def take(self, tick: Quote, received: int) -> str:
+        bid, ask, bid_size, ask_size = tick.bid, tick.ask, tick.bid_size, tick.ask_size
+        if not (0.0 < bid <= ask < PRICE_LIMIT and 0.0 <= bid_size < PRICE_LIMIT and 0.0 <= ask_size < PRICE_LIMIT):
+            return "invalid"
+        ts = self.offset.dated(tick.ts_event, received)
+        if ts is None:
+            return "future"
         if self.ts and ts < self.ts[-1]:
-            self.insert((tick.bid, tick.ask, tick.bid_size, tick.ask_size), ts, received)
-            return
+            self.insert((bid, ask, bid_size, ask_size), ts)
+            return ""
         bids, asks, bid_sizes, ask_sizes = self.columns
-        bids.append(tick.bid)
-        asks.append(tick.ask)
-        bid_sizes.append(tick.bid_size)
-        ask_sizes.append(tick.ask_size)
+        bids.append(bid)
+        asks.append(ask)
+        bid_sizes.append(bid_size)
+        ask_sizes.append(ask_size)
         self.place(ts, received)
+        return ""
 
     def standing(self, row: int) -> float:
         return (self.columns[0][row] + self.columns[1][row]) / 2
+
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - a row of quotes is none of trades
+        return self._trades.turnover(bisect_right(self._trades.ts, opens), opens, span)
 
 
 class _Tickers(_Rows):
     width = 2
     window = TickerWindow
 
-    @staticmethod
-    def valid(tick: Ticker) -> bool:
-        return 0.0 < tick.last < PRICE_LIMIT and 0.0 <= tick.volume_24h < PRICE_LIMIT
-
-    def add(self, tick: Ticker, ts: int, received: int) -> None:
+    def take(self, tick: Ticker, received: int) -> str:
+        if not (0.0 < tick.last < PRICE_LIMIT and 0.0 <= tick.volume_24h < PRICE_LIMIT):
+            return "invalid"
+        ts = self.offset.dated(tick.ts_event, received)
+        if ts is None:
+            return "future"
         if self.ts and ts < self.ts[-1]:
-            self.insert((tick.last, tick.volume_24h), ts, received)
-            return
+            self.insert((tick.last, tick.volume_24h), ts)
+            return ""
         last, volume = self.columns
         last.append(tick.last)
         volume.append(tick.volume_24h)
         self.place(ts, received)
+        return ""
 
-    def turnover(self, start: int, span: int) -> float:  # noqa: ARG002 - the venue's own 24 h figure
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - the venue's own 24 h figure
         return self.columns[0][-1] * self.columns[1][-1] / _DAY
 
 
 class _Slot:
     """Everything seen of one market."""
 
-    __slots__ = ("market", "quotes", "tickers", "trades")
+    __slots__ = ("quotes", "tickers", "trades")
 
-    def __init__(self, market: Market, horizon: int) -> None:
-        self.market = market
-        self.trades = _Trades(horizon)
-        self.quotes = _Quotes(horizon)
-        self.tickers = _Tickers(horizon)
-
-    def window(self, kind: Kind, as_of: int, span: int, offset: int) -> Window | None:
-        if kind == "trades":
-            return self.trades.cut(self.market, as_of, span, offset)
-        if kind == "tickers":
-            return self.tickers.cut(self.market, as_of, span, offset)
-        start = bisect_right(self.trades.ts, as_of - span - offset)
-        return self.quotes.cut(self.market, as_of, span, offset, self.trades.turnover(start, span))
+    def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
+        self.trades = _Trades(market, horizon, offset)
+        self.quotes = _Quotes(market, horizon, offset, self.trades)
+        self.tickers = _Tickers(market, horizon, offset)
 
 
 class Inlet:
@@ -331,14 +386,18 @@ class Inlet:
         Told of each tick that came without a time of receipt: the recorder of sources that bring their own connection.
     """
 
-    def __init__(self, board: Board, slots: Iterable[_Slot], clock: Clock) -> None:
+    def __init__(self, board: Board, clock: Clock) -> None:
         self.offset = Offset()
         self.accepted = 0
         self.dropped: Counter[str] = Counter()
         self.on_tick: Callable[[Tick, int], None] | None = None
         self._board = board
         self._clock = clock
-        self._slots = {slot.market.symbol: slot for slot in slots}
+        self._rows: dict[str, Mapping[type[Tick], _Rows]] = {}
+
+    def watch(self, slot: _Slot) -> None:
+        """Let the ticks of a market in."""
+        self._rows[slot.trades.market.symbol] = {Trade: slot.trades, Quote: slot.quotes, Ticker: slot.tickers}
 
     def __call__(self, tick: Tick, received: int | None = None) -> None:
         """Take a tick; `received` is when it was received, now when the source does not say."""
@@ -348,44 +407,16 @@ class Inlet:
                 self.on_tick(tick, received)
         if received > self._board.sealed_until:
             self._board.seal(received)
-        slot = self._slots.get(tick.symbol)
-        if slot is None:
-            self.dropped["unknown_symbol"] += 1
-        elif type(tick) is Trade:
-            rows = slot.trades
-            if rows.valid(tick):
-                ts = self._event_time(tick.ts_event, received)
-                if ts is None:
-                    self.dropped["future"] += 1
-                elif tick.trade_id and rows.repeated(tick.trade_id):
-                    self.dropped["duplicate"] += 1
-                else:
-                    self.accepted += 1
-                    rows.add(tick, ts, received)
-            else:
-                self.dropped["invalid"] += 1
+        try:
+            rows = self._rows[tick.symbol][type(tick)]
+        except KeyError:
+            fault = "invalid" if tick.symbol in self._rows else "unknown_symbol"
         else:
-            self._state(slot, tick, received)
-
-    def _state(self, slot: _Slot, tick: Any, received: int) -> None:
-        """Take a quote or a ticker: the state of a market rather than an event."""
-        rows: Any = slot.quotes if type(tick) is Quote else slot.tickers if type(tick) is Ticker else None
-        if rows is None or not rows.valid(tick):
-            self.dropped["invalid"] += 1
-        elif (ts := self._event_time(tick.ts_event, received)) is None:
-            self.dropped["future"] += 1
+            fault = rows.take(tick, received)
+        if fault:
+            self.dropped[fault] += 1
         else:
             self.accepted += 1
-            rows.add(tick, ts, received)
-
-    def _event_time(self, ts_event: int | None, received: int) -> int | None:
-        """Return the venue's time of a tick, that of its receipt where it states none, None if it lies in the future."""
-        offset = self.offset
-        if ts_event is None:
-            return received - offset.value
-        if received >= offset.next_at:
-            offset.measure(received - ts_event, received)
-        return None if ts_event + offset.value > received + AHEAD else ts_event
 
 
 def _unsealed(now: int) -> None:
@@ -413,12 +444,16 @@ class Board:
     def __init__(self, markets: Mapping[Market, int], clock: Clock) -> None:
         self.sealed_until: int = 2**63
         self.seal: Callable[[int], None] = _unsealed
-        self._slots = {market: _Slot(market, horizon) for market, horizon in markets.items()}
-        by_source: dict[str, list[_Slot]] = {}
-        for slot in self._slots.values():
-            by_source.setdefault(slot.market.source, []).append(slot)
-        self.inlets = {source: Inlet(self, slots, clock) for source, slots in by_source.items()}
+        self.inlets: dict[str, Inlet] = {}
+        self._slots: dict[Market, _Slot] = {}
+        for market, horizon in markets.items():
+            inlet = self.inlets.get(market.source)
+            if inlet is None:
+                inlet = self.inlets[market.source] = Inlet(self, clock)
+            slot = self._slots[market] = _Slot(market, horizon, inlet.offset)
+            inlet.watch(slot)
 
     def window(self, market: Market, kind: Kind, span: int, as_of: int) -> Window | None:
         """Return what was seen of a market in the `span` nanoseconds up to `as_of`; None if nothing ever was."""
-        return self._slots[market].window(kind, as_of, span, self.inlets[market.source].offset.value)
+        rows: _Rows = getattr(self._slots[market], kind)
+        return rows.cut(as_of, span)

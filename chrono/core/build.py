@@ -12,7 +12,7 @@ from chrono.core.builtin import Push
 from chrono.core.clock import Schedule
 from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
 from chrono.core.config import Declared, FeedConfig, PipelineConfig
-from chrono.core.errors import ConfigError
+from chrono.core.errors import ConfigError, PluginError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Plan
 from chrono.core.rates import Leg
@@ -115,7 +115,7 @@ class _Builder:
         found = dict.fromkeys(self._stated(name, pair, settings) if settings.markets else self._default(pair, settings))
         if len(self.problems) > before:
             self.faulty.add(name)
-        elif not found and published:
+        elif not found and published and not settings.markets:
             self._problem(f"feeds.{name}", f"expected a source that lists {pair}, none does; add one, or state markets")
         limits = Limits(settings.limits.max_jump, settings.limits.min, settings.limits.max)
         self.settings[name] = settings
@@ -211,7 +211,8 @@ class _Builder:
         except rates.Cycle as cycle:
             circle = " → ".join(cycle.names)
             self._problem(
-                f"feeds.{cycle.names[0]}", f"expected rates that do not need each other, was {circle}; state other markets"
+                f"feeds.{cycle.names[0]}",
+                f"expected rates that do not need each other, was {circle}; state other markets",
             )
             return []
         return [self._plan(name) for name in ranked]
@@ -224,7 +225,9 @@ class _Builder:
         if all(_sound(declared) for declared in (settings.consensus, *self.config.sources.values()) if declared):
             self._quorum(feed, consensus, settings.consensus.path if settings.consensus else f"feeds.{name}")
         if aggregator.span <= 0:
-            self._problem(settings.aggregator.path if settings.aggregator else "", "expected a window of some time, was 0s")
+            self._problem(
+                settings.aggregator.path if settings.aggregator else "", "expected a window of some time, was 0s"
+            )
         return Plan(
             feed=feed,
             aggregator=aggregator,
@@ -276,4 +279,8 @@ def _sound(declared: Declared) -> bool:
 
 def _make(declared: Declared, name: str) -> Any:
     make: Any = declared.cls
-    return make(declared.options, Context(name))
+    try:
+        return make(declared.options, Context(name))
+    except Exception as error:
+        reason = f"expected to be made of its options, raised {type(error).__name__}: {error}; tell its author"
+        raise PluginError(reason, plugin=declared.type) from error

@@ -117,14 +117,22 @@ def capped(weights: Mapping[str, float]) -> dict[str, float]:
     while free:
         left = 1.0 - limit * len(shares)
         total = sum(sorted(free.values()))
-        found = {g: left * (w / total) if total > 0 else left / len(free) for g, w in free.items()}
-        over = [group for group, share in found.items() if share > limit + _EXACT]
-        if not over:
+        if total > 0:
+            found = {group: left * (weight / total) for group, weight in free.items()}
+        else:
+            found = dict.fromkeys(free, left / len(free))
+        if max(found.values()) <= limit + _EXACT:
             return shares | found
+        over = [group for group, share in found.items() if share > limit + _EXACT]
         shares.update(dict.fromkeys(over, limit))
         for group in over:
             del free[group]
     return shares
+
+
+def weight(members: Sequence[Estimate]) -> float:
+    """Return what the members of a group weigh together, in whatever order they come."""
+    return members[0].weight if len(members) == 1 else sum(sorted([member.weight for member in members]))
 
 
 class _Median(Consensus):
@@ -162,7 +170,7 @@ class _Median(Consensus):
         values: list[float] = []
         for group, share in capped(self.weights(groups)).items():
             members = groups[group]
-            total = sum(sorted(e.weight for e in members))
+            total = weight(members)
             for e in members:
                 shares[e.market] = share * e.weight / total if total > 0 else share / len(members)
                 values.append(e.value)
@@ -179,8 +187,8 @@ class _Median(Consensus):
         that were used.
         """
         used = [estimate for members in groups.values() for estimate in members]
-        spread = median(abs(e.value / value - 1) for e in used) / TYPICAL_SPREAD
-        age = median(e.age for e in used) / limit if limit else 0.0
+        spread = median([abs(e.value / value - 1) for e in used]) / TYPICAL_SPREAD
+        age = median([e.age for e in used]) / limit if limit else 0.0
         return (1 - 2.0 ** -len(groups)) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2)
 
 
@@ -201,7 +209,7 @@ class WeightedMedian(_Median):
 
     def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
         """Return each group's turnover."""
-        return {group: sum(sorted(e.weight for e in members)) for group, members in groups.items()}
+        return {group: weight(members) for group, members in groups.items()}
 
 
 def stale(age: int, limit: int) -> Reason:

@@ -76,7 +76,7 @@ class Schedule:
     """
 
     def __init__(self, every: int) -> None:
-        self.every = every
+        self.every = int(every)
 
     def round(self, id: int) -> Round:
         """Return the round with this number."""

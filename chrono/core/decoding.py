@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from chrono.core.component import Context
 from chrono.core.errors import ConfigError, FrameError
-from chrono.core.recording import Record, TickRecord, files, read
+from chrono.core.recording import Complain, Damage, Record, TickRecord, files, lines, read
 from chrono.core.registry import Registry
 from chrono.core.reporting import encode
 from chrono.core.transport.codec import FrameSource, Session
@@ -27,6 +27,8 @@ class Decoding:
     registry : Registry
     type : str
         The type of the source.
+    complain : callable
+        Told, in one line each, of what cannot be read.
     source : str or None
         Whose frames to take; those of `type` and of `type/…` when None.
     pairs : sequence of str
@@ -41,9 +43,18 @@ class Decoding:
     """
 
     def __init__(
-        self, registry: Registry, type: str, *, source: str | None = None, pairs: Sequence[str] = (), raw: bool = False
+        self,
+        registry: Registry,
+        type: str,
+        complain: Complain,
+        *,
+        source: str | None = None,
+        pairs: Sequence[str] = (),
+        raw: bool = False,
     ) -> None:
-        self.frames = self.ticks = self.damaged = 0
+        self.frames = self.ticks = 0
+        self._complain = complain
+        self._damage = Damage(complain)
         self._type = type
         self._wanted = source
         self._raw = raw
@@ -61,47 +72,61 @@ class Decoding:
             known = ", ".join(getattr(error, "known", ()))
             raise ConfigError(f"{error}; installed are {known}; or: pip install chrono-{type}") from error
         if not issubclass(cls, FrameSource):
-            raise ConfigError(f"expected a source that chrono connects, was {type!r}; its recordings hold ticks already")
-        return cls(context=Context(type))
+            raise ConfigError(
+                f"expected a source that chrono connects, was {type!r}; its recordings hold ticks already"
+            )
+        try:
+            return cls(context=Context(type))
+        except ValidationError as error:
+            missing = ", ".join(str(part) for problem in error.errors() for part in problem["loc"])
+            raise ConfigError(f"{type}: expected options that decoding cannot give: {missing}") from error
+
+    @property
+    def damaged(self) -> int:
+        """Lines and frames that could not be read."""
+        return self._damage.count
 
     def rows(self, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         """Yield a row a tick in the form of a recorded tick, with `source`, `ts` and the venue's `symbol`."""
         sessions: dict[tuple[str, int], Session] = {}
-        for record in self._records(paths):
+        for where, record in self._records(paths):
             key = record.source, record.conn
             if record.kind == "open":
                 sessions.pop(key, None)
-            if record.kind not in {"ws", "http"}:
-                continue
-            self.frames += 1
-            if key not in sessions:
-                sessions[key] = self._source.session()
-            try:
-                items = self._source.read(record.frame, sessions[key])
-            except FrameError as error:
-                self.damaged += 1
-                _complain(f"{record.source} at {record.ts}: {error}")
-                continue
-            for item in items:
-                if isinstance(item, Trade | Quote | Ticker):
+            if record.holds_frame:
+                self.frames += 1
+                session = sessions.get(key) or sessions.setdefault(key, self._source.session())
+                for tick in self._ticks(record, session, where):
                     self.ticks += 1
-                    yield {"ts": record.ts, "source": record.source, **self._tick(item)}
+                    yield {"ts": record.ts, "source": record.source, **self._tick(tick)}
 
-    def _records(self, paths: Sequence[Path]) -> Iterator[Record]:
-        if self._raw:
-            for path in files(paths):
-                for line in path.read_bytes().splitlines():
-                    if line.strip():
-                        yield Record(0, self._wanted or self._type, "ws", data=line.decode("utf-8", "replace"))
+    def _ticks(self, record: Record, session: Session, where: str) -> Iterator[Trade | Quote | Ticker]:
+        try:
+            items = self._source.read(record.frame, session)
+        except FrameError as error:
+            self._damage(f"{where}: {error}")
             return
-        strangers: set[str] = set()
-        for record in read(paths, _complain):
+        yield from (item for item in items if isinstance(item, Trade | Quote | Ticker))
+
+    def _records(self, paths: Sequence[Path]) -> Iterator[tuple[str, Record]]:
+        """Yield records and where they are."""
+        if self._raw:
+            name = self._wanted or self._type
+            for path in files(paths):
+                for number, line in lines(path, self._damage):
+                    yield f"{path}:{number}", Record(0, name, "ws", b64=line.rstrip(b"\r\n"))
+            return
+        others: set[str] = set()
+        for record in read(paths, self._damage):
             if self._is_wanted(record.source):
-                yield record
+                yield f"{record.source} at {record.ts}", record
             else:
-                strangers.add(record.source)
-        if strangers and not self.frames:
-            _complain(f"no frame of {self._wanted or self._type}; there are of {', '.join(sorted(strangers))}: use --source")
+                others.add(record.source)
+        if not self.frames:
+            there = (
+                f"there are of {', '.join(sorted(others))}: use --source" if others else "there is none of any source"
+            )
+            self._complain(f"expected frames of {self._wanted or self._type}, {there}")
 
     def _is_wanted(self, source: str) -> bool:
         if self._wanted is not None:
@@ -123,35 +148,28 @@ class Decoding:
         values = " ".join(f"{key}={value}" for key, value in named.items())
         return f"{row['ts']} {row['source']} {row['type']:<6} {row['pair'] or row['symbol']} {values}"
 
-    @staticmethod
-    def expected(path: Path) -> Expected:
-        """Read the ticks to compare with.
-
-        Raises
-        ------
-        ConfigError
-            If the file cannot be read.
-        """
-        return Expected(path)
-
 
 class Expected:
-    """Ticks to compare with, in order; of each only the keys that it states."""
+    """Ticks to compare with, in order; of each only the keys that it states.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._left: deque[tuple[int, dict[str, Any]]] = deque()
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise ConfigError(f"{path}: expected a file of ticks, was unreadable: {error.strerror}") from error
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    row = msgspec.json.decode(line, type=dict[str, Any])
-                except msgspec.MsgspecError as error:
-                    raise ConfigError(f"{path}:{number}: expected a tick as a JSON object, was {error}") from error
-                self._left.append((number, row.get("tick", row)))
+        problems: list[str] = []
+        for number, line in lines(path, problems.append):
+            try:
+                row = msgspec.json.decode(line, type=dict[str, Any])
+                self._left.append((number, msgspec.convert(row.get("tick", row), dict[str, Any])))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                raise ConfigError(f"{path}:{number}: expected a tick as a JSON object, was damaged: {error}") from error
+        if problems:
+            raise ConfigError(*problems)
 
     def compare(self, number: int, row: dict[str, Any]) -> Iterator[str]:
         """Yield how the next tick differs from what was expected."""
@@ -160,7 +178,7 @@ class Expected:
             return
         line, wanted = self._left.popleft()
         for key, value in wanted.items():
-            if key in row or value not in {None, ""}:
+            if key in row or value not in (None, ""):
                 was = row.get(key)
                 if was != value:
                     yield f"{self._path}:{line}: {key}: expected {value!r}, was {was!r}"
@@ -176,7 +194,3 @@ def _as_pair(symbol: str) -> str | None:
         return str(Pair.parse(symbol))
     except ValueError:
         return None
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

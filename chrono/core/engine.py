@@ -15,7 +15,7 @@ from chrono.core.board import Inlet
 from chrono.core.clock import Clock, WallClock
 from chrono.core.component import Component, Context, Source
 from chrono.core.errors import PermanentError, TransientError
-from chrono.core.outlet import Outlet, delivering
+from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
 from chrono.core.recording import Run, Writer
@@ -57,6 +57,11 @@ class Engine:
     lasts : Duration or None
         Stop after this long.
     logger : structlog logger, optional
+
+    Attributes
+    ----------
+    unrecorded : bool
+        Whether the recording ended before the run.
     """
 
     def __init__(
@@ -76,10 +81,12 @@ class Engine:
         self.board = pipeline.board(self.clock)
         self.stop = anyio.Event()
         self.feeds_priced = 0
+        self.unrecorded = False
         self._record = record
         self._limit = rounds
         self._lasts = lasts
-        self._bereft = False
+        self._bereft: PermanentError | None = None
+        self._writer: Writer | None = None
         self._outlets: Sequence[Outlet] = ()
 
     async def run(self) -> Summary:
@@ -91,7 +98,7 @@ class Engine:
             If a component cannot start, or no sink is left to publish to.
         """
         started = self.clock.now()
-        writer = Writer(self._record, started) if self._record else None
+        writer = self._writer = Writer(self._record, started, self._stop_recording) if self._record else None
         context = Context(self.pipeline.name, self.clock, self.statuses, writer, self.logger)
         self.pipeline.hand_over(context)
         state = load_state(self.pipeline.state_path)
@@ -110,15 +117,13 @@ class Engine:
         save_state(self.pipeline.state_path, rounds.state)
         if rounds.error is not None:
             raise rounds.error
-        if self._bereft:
-            raise PermanentError("no sink is left to publish to; the messages above say why")
+        if self._bereft is not None:
+            raise self._bereft
         return self._summary(rounds)
 
     def _open_rounds(self, state: PricingState, started: int) -> Rounds:
         schedule = self.pipeline.schedule
-        rounds = Rounds(
-            self.pipeline.plans, self.board, schedule, state, self._deliver, schedule.after(started)
-        )
+        rounds = Rounds(self.pipeline.plans, self.board, schedule, state, self._deliver, schedule.after(started))
         if self._limit is not None:
             rounds.limit(self._limit)
         return rounds
@@ -154,8 +159,17 @@ class Engine:
         for outlet in self._outlets:
             outlet.offer(report)
         self.statuses.priced(report)
-        if self._outlets and all(outlet.ended for outlet in self._outlets):
-            self._bereft = True
+        if self._writer is not None:
+            self._writer.flush(self.clock.now())
+        self._bereft = bereft(self._outlets)
+        if self._bereft is not None:
+            self.stop.set()
+
+    def _stop_recording(self, problem: str) -> None:
+        """Say that nothing more is recorded; a run that does nothing else ends."""
+        self.unrecorded = True
+        self.logger.warning(problem)
+        if not self.pipeline.plans:
             self.stop.set()
 
     @contextlib.asynccontextmanager
@@ -226,8 +240,16 @@ async def opened(components: Iterable[Component]) -> AsyncIterator[None]:
         for component in components:
             try:
                 await stack.enter_async_context(component)
-            except (OSError, PermanentError, TransientError) as error:
+            except OSError as error:
+                told = error.strerror or str(error)
+                raise PermanentError(
+                    f"{component.context.name} could not start: {told}; see to it, or change its options"
+                ) from error
+            except (PermanentError, TransientError) as error:
                 raise PermanentError(f"{component.context.name} could not start: {error}") from error
+            except Exception as error:
+                told = f"{type(error).__name__}: {error}; this is a bug in the plugin, tell its author"
+                raise PermanentError(f"{component.context.name} could not start: {told}") from error
         yield
 
 
@@ -244,7 +266,9 @@ def load_state(path: Path | None) -> PricingState:
     try:
         return restore(msgspec.json.decode(path.read_bytes()))
     except (msgspec.MsgspecError, OSError, ValueError) as error:
-        raise PermanentError(f"{path}: expected a saved state, was damaged: {error}; remove it to start anew") from error
+        raise PermanentError(
+            f"{path}: expected a saved state, was damaged: {error}; remove it to start anew"
+        ) from error
 
 
 def restore(saved: Any) -> PricingState:
@@ -267,5 +291,3 @@ def save_state(path: Path | None, state: PricingState) -> None:
         draft = path.with_name(path.name + ".draft")
         draft.write_bytes(msgspec.json.encode(state))
         draft.replace(path)
-
-

@@ -12,6 +12,7 @@ ChronoError
 ├── TransientError         again, with backoff and jitter
 │   └── RateLimited        … not before `retry_after`
 └── PermanentError         not again; the component's status says so
+    └── ReaderLeft         … because nobody reads what is printed any more; nothing is wrong
 
 Messages name the subject, what was expected, what it was and what to do.
 """
@@ -142,3 +143,7 @@ class RateLimited(TransientError):
 
 class PermanentError(ChronoError):
     """The same call will fail again; the component's status says so and the rest goes on."""
+
+
+class ReaderLeft(PermanentError):
+    """Standard output was closed by its reader, as `head` does: nothing is wrong, there is nobody to print for."""

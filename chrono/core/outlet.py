@@ -9,7 +9,7 @@ import anyio
 
 from chrono.core.clock import Clock
 from chrono.core.component import Sink
-from chrono.core.errors import PermanentError, TransientError
+from chrono.core.errors import PermanentError, ReaderLeft, TransientError
 from chrono.core.statuses import Statuses
 from chrono.core.types import SECOND, Report
 
@@ -25,14 +25,14 @@ class Outlet:
     ----------
     dropped : int
         Reports that were pushed out by newer ones, or given up at their deadline.
-    ended : bool
-        Whether the sink gets no more reports.
+    error : Exception or None
+        Why the sink gets no more reports.
     """
 
     def __init__(self, sink: Sink, clock: Clock, statuses: Statuses, *, patient: bool = False) -> None:
         self.sink = sink
         self.dropped = 0
-        self.ended = False
+        self.error: Exception | None = None
         self._patient = patient
         self._clock = clock
         self._statuses = statuses
@@ -65,17 +65,19 @@ class Outlet:
 
     async def run(self) -> None:
         """Deliver until the queue is closed and empty, or the sink fails for good."""
-        name = self.sink.context.name
         with self._receive:
             try:
                 async for report in self._receive:
                     await self._publish(report)
+            except ReaderLeft as error:
+                self.error = error
+                self.sink.context.status("stopped", "reader_left", str(error))
             except PermanentError as error:
-                self.sink.context.status("failed", "permanent", f"{name}: {error}; it gets no more reports")
+                self.error = error
+                self.sink.context.status("failed", "permanent", f"{error}; it gets no more reports")
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
+                self.error = error
                 self._statuses.failure(self.sink, error, "it gets no more reports")
-            finally:
-                self.ended = True
 
     async def _publish(self, report: Report) -> None:
         """Publish one report, again and again until its deadline; a replay, whose deadlines are history, is patient."""
@@ -98,6 +100,14 @@ class Outlet:
     def _lost(self, code: str, message: str) -> None:
         self.dropped += 1
         self.sink.context.status("degraded", code, message)
+
+
+def bereft(outlets: Sequence[Outlet]) -> PermanentError | None:
+    """Return why there is nobody left to publish to; None while there is somebody, or was never anybody."""
+    if not outlets or any(outlet.error is None for outlet in outlets):
+        return None
+    left = next((outlet.error for outlet in outlets if isinstance(outlet.error, ReaderLeft)), None)
+    return left or PermanentError("no sink is left to publish to; the messages above say why")
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ import msgspec
 
 from chrono.core.component import Aggregator, Component, Consensus, Detector
 from chrono.core.errors import InsufficientData, NoQuorum
-from chrono.core.rates import Leg, convert
+from chrono.core.rates import Conversion, Leg, conversion, convert
 from chrono.core.types import (
     PRICE_LIMIT,
     SECOND,
@@ -108,6 +108,7 @@ class _Work:
         self.windows = windows
         self.when = when
         self.results: dict[str, Price | Missing] = {}
+        self.conversions: dict[tuple[tuple[Leg, ...], int | None], Conversion | Reason] = {}
         self.published = dict(state.published)
         self.components = dict(state.components)
         self.verdicts: list[Verdict] = []
@@ -148,18 +149,26 @@ class _Work:
     def convert(self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason]) -> Sequence[Estimate]:
         """Bring estimates into the feed's quote with this round's rates."""
         converted = []
-        pair, max_age = plan.feed.pair, plan.consensus.max_age
+        pair, max_age, conversions = plan.feed.pair, plan.consensus.max_age, plan.conversions
         for estimate in estimates:
-            legs = plan.conversions[estimate.market]
+            legs = conversions[estimate.market]
             if not legs:
                 converted.append(estimate)
                 continue
-            result = convert(estimate, legs, self.results, pair, max_age)
-            if isinstance(result, Estimate):
-                converted.append(result)
+            by = self.conversion(legs, max_age)
+            if isinstance(by, Conversion):
+                converted.append(convert(estimate, by, pair))
             else:
-                dropped[estimate.market] = result
+                dropped[estimate.market] = by
         return converted
+
+    def conversion(self, legs: tuple[Leg, ...], max_age: int | None) -> Conversion | Reason:
+        """Return what legs come to in this round; the same for all markets that go that way."""
+        key = legs, max_age
+        found = self.conversions.get(key)
+        if found is None:
+            found = self.conversions[key] = conversion(legs, self.results, max_age)
+        return found
 
     def screen(
         self, plan: Plan, detectors: Sequence[Detector], estimates: Sequence[Estimate], dropped: dict[Market, Reason]
@@ -217,7 +226,7 @@ class _Work:
         low, high = limits.min_value, limits.max_value
         if (low is not None and value < low) or (high is not None and value > high):
             return {"code": Code.OUT_OF_BOUNDS.value, "value": value, "min": low, "max": high}
-        if feed.published and not feed.quantize(value):
+        if feed.published and value < 10.0**-feed.decimals and not feed.quantize(value):
             return {"code": Code.BELOW_PRECISION.value, "value": value, "decimals": feed.decimals}
         last = self.published.get(feed.name)
         if limits.max_jump is None or last is None or self.when.as_of - last.as_of > JUMP_MEMORY:

@@ -16,7 +16,7 @@ MAX_LEGS = 4
 """Conversions longer than this are refused: each leg adds its error."""
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Leg(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One conversion: times the value of feed `rate`, or divided by it when `inverse`."""
 
     rate: str
@@ -92,25 +92,27 @@ def order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     return list(done)
 
 
-def convert(
-    estimate: Estimate, legs: Sequence[Leg], prices: Mapping[str, Price | Missing], pair: Pair, max_age: int | None
-) -> Estimate | Reason:
-    """Return an estimate in the feed's quote, or why that cannot be.
+class Conversion(msgspec.Struct, frozen=True, gc=False):
+    """What some legs come to in one round: a factor, as old as the oldest of their rates."""
+
+    factor: float
+    age: int
+    path: tuple[str, ...]
+
+
+def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_age: int | None) -> Conversion | Reason:
+    """Return what legs come to, or why they cannot be gone.
 
     Parameters
     ----------
-    estimate : Estimate
-        In the market's own quote.
     legs : sequence of Leg
-        From the market's quote to the feed's.
+        From a market's quote to the feed's, one or more.
     prices : mapping of str to Price or Missing
         This round's rates by feed name.
-    pair : Pair
-        What the feed prices.
     max_age : int or None
         Nanoseconds a rate may be old.
     """
-    factor, age = 1.0, estimate.age
+    factor, ages = 1.0, []
     for leg in legs:
         rate = prices[leg.rate]
         if isinstance(rate, Missing):
@@ -119,8 +121,19 @@ def convert(
             limits = {"age_s": round(rate.age / SECOND, 3), "limit_s": max_age / SECOND}
             return {"code": Code.RATE_STALE.value, "rate": leg.rate, **limits}
         factor = factor / rate.value if leg.inverse else factor * rate.value
-        age = max(age, rate.age)
-    path = tuple(str(leg) for leg in legs)
+        ages.append(rate.age)
+    return Conversion(factor, max(ages), tuple(str(leg) for leg in legs))
+
+
+def convert(estimate: Estimate, by: Conversion, pair: Pair) -> Estimate:
+    """Return an estimate in the quote of the pair that a feed prices, as old as the oldest of its parts."""
     return Estimate(
-        estimate.market, pair, estimate.value * factor, estimate.weight * factor, estimate.n, age, estimate.method, path
+        estimate.market,
+        pair,
+        estimate.value * by.factor,
+        estimate.weight * by.factor,
+        estimate.n,
+        max(estimate.age, by.age),
+        estimate.method,
+        by.path,
     )

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anyio
+import anyio.lowlevel
+import msgspec
 import structlog
 
 from chrono.core.board import Inlet
@@ -16,10 +17,10 @@ from chrono.core.clock import Schedule, VirtualClock, WallClock
 from chrono.core.component import Context
 from chrono.core.engine import Summary, opened, restore
 from chrono.core.errors import ConfigError, FrameError
-from chrono.core.outlet import Outlet, delivering
+from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
-from chrono.core.recording import Record, Run, read, runs
+from chrono.core.recording import Damage, Record, Run, read, runs
 from chrono.core.rounds import Rounds
 from chrono.core.statuses import Statuses
 from chrono.core.transport.codec import FrameSource, Session
@@ -41,7 +42,9 @@ class Feeder:
         self._inlets = inlets
         self._complain = complain
         self._symbols = {
-            (source, str(market.pair)): market.symbol for source, markets in pipeline.markets.items() for market in markets
+            (source, str(market.pair)): market.symbol
+            for source, markets in pipeline.markets.items()
+            for market in markets
         }
         self._sessions: dict[tuple[str, int], Session] = {}
         self._strangers: set[str] = set()
@@ -53,7 +56,7 @@ class Feeder:
             self._stranger(record.source)
         elif record.kind == "tick":
             self._tick(record, inlet)
-        elif record.kind in {"ws", "http"}:
+        elif record.holds_frame:
             self._frame(record, inlet)
         elif record.kind == "open":
             self._sessions.pop((record.source, record.conn), None)
@@ -62,7 +65,9 @@ class Feeder:
         if source not in self._strangers:
             self._strangers.add(source)
             known = ", ".join(self._inlets)
-            self._complain(f"the recording has frames of source {source!r}, the pipeline names {known}; they are skipped")
+            self._complain(
+                f"the recording has frames of source {source!r}, the pipeline names {known}; they are skipped"
+            )
 
     def _tick(self, record: Record, inlet: Inlet) -> None:
         symbol = None
@@ -97,6 +102,9 @@ class Feeder:
         self.damaged += 1
         if self.damaged == 1:
             self._complain(f"{record.source} at {record.ts}: {reason}; skipped, and others like it are only counted")
+
+
+_AT_ONCE = 16
 
 
 class Replay:
@@ -136,19 +144,26 @@ class Replay:
 
         Raises
         ------
-        OSError
-            If a recording cannot be opened.
         ConfigError
             If no line of the recordings can be read.
+        PermanentError
+            If a sink cannot start, or none is left to publish to.
         """
         self.pipeline.hand_over(Context(self.pipeline.name, self.clock, self._statuses, None, self._logger))
-        span = _Span(runs(self._paths), self.pipeline.schedule)
-        records = read(self._paths, self._logger.warning)
+        span = _Span(runs(self._paths, self._logger.warning), self.pipeline.schedule)
+        damage = Damage(self._logger.warning)
+        records = read(self._paths, damage)
         first = next(records, None)
         if first is None:
-            raise ConfigError(f"{', '.join(map(str, self._paths))}: expected a recording, held no line that could be read")
+            raise ConfigError(
+                f"{', '.join(map(str, self._paths))}: expected a recording, held no line that could be read"
+            )
         board = self.pipeline.board(self.clock)
-        start = self.pipeline.schedule.round(span.first) if span.first is not None else self.pipeline.schedule.after(first.ts)
+        start = (
+            self.pipeline.schedule.round(span.first)
+            if span.first is not None
+            else self.pipeline.schedule.after(first.ts)
+        )
         rounds = Rounds(self.pipeline.plans, board, self.pipeline.schedule, span.state, self._deliver, start)
         feeder = Feeder(self.pipeline, board.inlets, self._logger.warning)
         sinks = self.pipeline.sinks.values()
@@ -159,11 +174,12 @@ class Replay:
                     if self.stop.is_set() or rounds.done:
                         break
                 else:
-                    rounds.replay(span.until or rounds.next.as_of + 1, span.skipped)
-                    await self._flush(outlets)
-        self.damaged = feeder.damaged
+                    await self._price(rounds, span.until or rounds.next.as_of + 1, span, outlets)
+        self.damaged = damage.count + feeder.damaged
         if rounds.error is not None:
             raise rounds.error
+        if (left := bereft(outlets)) is not None:
+            raise left
         ticks = sum(inlet.accepted for inlet in board.inlets.values())
         return Summary(rounds.priced, len(span.skipped), self._prices, ticks, {})
 
@@ -174,11 +190,17 @@ class Replay:
         self.clock.set(record.ts)
         record.ts = self.clock.now()
         if record.ts > rounds.next.as_of:
-            rounds.replay(min(record.ts, span.until or record.ts), span.skipped)
-            await self._flush(outlets)
+            await self._price(rounds, min(record.ts, span.until or record.ts), span, outlets)
         await self._pace.keep(record.ts)
         feeder.feed(record)
         self.frames += 1
+
+    async def _price(self, rounds: Rounds, until: int, span: _Span, outlets: Sequence[Outlet]) -> None:
+        """Price the rounds up to an instant, a few at a time: a long gap must not fill memory or be deaf to signals."""
+        while rounds.next.as_of < until and not rounds.done and not self.stop.is_set():
+            rounds.replay(min(until, rounds.next.as_of + _AT_ONCE * self.pipeline.schedule.every), span.skipped)
+            await self._flush(outlets)
+            await anyio.lowlevel.checkpoint()
 
     def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
         for component, error in failures:
@@ -192,6 +214,8 @@ class Replay:
                 await outlet.wait_and_offer(report)
             self._statuses.priced(report)
         self._reports.clear()
+        if bereft(outlets) is not None:
+            self.stop.set()
 
 
 class _Span:
@@ -200,13 +224,22 @@ class _Span:
     def __init__(self, found: Sequence[Run | None], schedule: Schedule) -> None:
         known = sorted((run for run in found if run is not None), key=lambda run: run.first)
         exact = len(known) == len(found) and all(run.every == schedule.every for run in known)
-        self.state = restore(known[0].state) if exact else PricingState()
+        self.state = _state(known[0]) if exact else PricingState()
         self.first = known[0].first if exact else None
         last = known[-1].last if exact else None
         self.until = None if last is None else schedule.round(last + 1).as_of
         self.skipped = {round_id for run in known for round_id in run.skipped} if exact else set()
         for before, after in itertools.pairwise(known if exact else []):
             self.skipped.update(range((before.last or after.first) + 1, after.first))
+
+
+def _state(run: Run) -> PricingState:
+    """Return what rounds remembered when a run began; another state would give other prices."""
+    try:
+        return restore(run.state)
+    except (msgspec.MsgspecError, ValueError) as error:
+        told = f"expected a recorded state of this version of chrono, was not: {error}"
+        raise ConfigError(f"{told}; remove {run.started}.run.json to price every round from none") from error
 
 
 class _Pace:

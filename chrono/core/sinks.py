@@ -11,7 +11,7 @@ import anyio.to_thread
 from pydantic import Field
 
 from chrono.core.component import Sink
-from chrono.core.errors import PermanentError, TransientError
+from chrono.core.errors import PermanentError, ReaderLeft, TransientError
 from chrono.core.reporting import encode, iso, rows
 from chrono.core.types import Missing, Price, Reason, Report
 
@@ -74,7 +74,9 @@ class JsonLines(Sink):
             try:
                 self._stream = Path(self.config.path).open("ab")  # noqa: ASYNC230, SIM115 - once, before anything runs
             except OSError as error:
-                raise PermanentError(f"expected to append to {self.config.path}, was refused: {error.strerror}") from error
+                raise PermanentError(
+                    f"expected to append to {self.config.path}, was refused: {error.strerror}"
+                ) from error
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -104,7 +106,7 @@ def _print(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        raise PermanentError("standard output was closed by its reader") from error
+        raise ReaderLeft("standard output was closed by its reader") from error
 
 
 def _lines(report: Report) -> Iterator[str]:

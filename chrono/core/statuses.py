@@ -34,9 +34,16 @@ class Statuses:
         self.latest[key] = status
         if before is not None and (before.state, before.code) == (status.state, status.code):
             return
-        say = self._logger.warning if status.state in _WARN else self._logger.info
+        again = before is not None and before.state in _WARN
+        say = self._logger.warning if status.state in _WARN else self._logger.info if again else self._logger.debug
         more = {"market": str(status.market)} if status.market is not None else {}
-        say(status.message or status.state, component=status.component, state=status.state, code=status.code, **more)
+        say(
+            status.message or (f"{status.state} again" if again else status.state),
+            component=status.component,
+            state=status.state,
+            code=status.code,
+            **more,
+        )
         self._tell(Event("status", status=status))
 
     def priced(self, report: Report) -> None:

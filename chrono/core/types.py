@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -174,7 +174,7 @@ class Prior(NamedTuple):
     ts: int
 
 
-class Window:
+class Window(msgspec.Struct, eq=False, dict=True):
     """The observations of one market over the `span` nanoseconds that end at `as_of`.
 
     Attributes
@@ -182,57 +182,54 @@ class Window:
     market : Market
     as_of, span : int
         Nanoseconds.
-    covers : float
-        Share of `span` for which the market was observed at all, 0 to 1.
-    prior : Prior or None
-        The last observation before the window opens.
     age : int
         Nanoseconds from the last observation to `as_of`, by its receipt or its corrected event time, whichever is older.
     turnover : float
         Quote units traded per second over the span.
+    covers : float
+        Share of `span` for which the market was observed at all, 0 to 1.
+    prior : Prior or None
+        The last observation before the window opens.
     ts : int64, shape (n,)
         Event times corrected by the source's clock offset, oldest first, never after `as_of`; read-only.
+
+    Notes
+    -----
+    Arrays are made when they are first asked for, from rows `_start` to `_stop` of lists that the board may append to
+    meanwhile: most aggregators want few of them, and `last` wants none.
     """
 
-    kind: Kind
+    kind: ClassVar[Kind]
 
-    def __init__(
-        self,
-        market: Market,
-        as_of: int,
-        span: int,
-        columns: Sequence[Sequence[float]],
-        ts: Sequence[int],
-        *,
-        offset: int = 0,
-        age: int = 0,
-        turnover: float = 0.0,
-        covers: float = 1.0,
-        prior: Prior | None = None,
-    ) -> None:
-        self.market = market
-        self.as_of = as_of
-        self.span = span
-        self.covers = covers
-        self.prior = prior
-        self.age = age
-        self.turnover = turnover
-        self._columns = columns
-        self._ts = ts
-        self._offset = offset
+    market: Market
+    as_of: int
+    span: int
+    _columns: Sequence[Sequence[float]]
+    _ts: Sequence[int]
+    offset: int = 0
+    age: int = 0
+    turnover: float = 0.0
+    covers: float = 1.0
+    prior: Prior | None = None
+    _start: int = 0
+    _stop: int | None = None
 
     def __len__(self) -> int:
-        return len(self._ts)
+        return (len(self._ts) if self._stop is None else self._stop) - self._start
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.market}, as_of={self.as_of}, span={self.span}, n={len(self)})"
 
     @cached_property
     def ts(self) -> NDArray[np.int64]:
-        return _frozen(np.minimum(np.array(self._ts, np.int64) + self._offset, self.as_of))
+        return _frozen(np.minimum(np.array(self._ts[self._start : self._stop], np.int64) + self.offset, self.as_of))
 
     def _newest(self, column: Sequence[float]) -> float:
-        return self.prior.value if not column and self.prior is not None else column[-1]
+        stop = len(column) if self._stop is None else self._stop
+        return column[stop - 1] if stop > self._start or self.prior is None else self.prior.value
 
     def _column(self, index: int) -> NDArray[np.float64]:
-        return _frozen(np.array(self._columns[index], np.float64))
+        return _frozen(np.array(self._columns[index][self._start : self._stop], np.float64))
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -240,7 +237,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-class TradeWindow(Window):
+class TradeWindow(Window, eq=False, dict=True):
     """Trades; `price` and `size` are float64 of shape (n,), read-only, oldest first.
 
     A flood is folded into buckets of 100 ms: such a row is the bucket's VWAP, its whole size and its number of prints.
@@ -283,7 +280,7 @@ class TradeWindow(Window):
         return self._column(2)
 
 
-class QuoteWindow(Window):
+class QuoteWindow(Window, eq=False, dict=True):
     """Tops of book; `bid`, `ask`, `bid_size`, `ask_size` are float64 of shape (n,), read-only, oldest first."""
 
     kind = "quotes"
@@ -299,9 +296,9 @@ class QuoteWindow(Window):
     @property
     def mid(self) -> float:
         """The newest mid price, from before the window where nothing arrived in it; IndexError if there is none."""
-        if not self._ts and self.prior is not None:
+        if self.prior is not None and not len(self):
             return self.prior.value
-        return (self._columns[0][-1] + self._columns[1][-1]) / 2
+        return (self._newest(self._columns[0]) + self._newest(self._columns[1])) / 2
 
     @cached_property
     def bid(self) -> NDArray[np.float64]:
@@ -320,7 +317,7 @@ class QuoteWindow(Window):
         return self._column(3)
 
 
-class TickerWindow(Window):
+class TickerWindow(Window, eq=False, dict=True):
     """Tickers; `last_price` and `volume_24h` are float64 of shape (n,), read-only, oldest first."""
 
     kind = "tickers"

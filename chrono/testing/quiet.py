@@ -38,7 +38,11 @@ def audit(event, arguments):
 
 reading = type(os.environ).__getitem__
 def environment(self, key):
-    if ours():
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__name__") in ("os", "collections.abc", "_collections_abc"):
+        frame = frame.f_back
+    # what the libraries it imports read is their affair
+    if frame.f_globals.get("__name__", "").partition(".")[0] == root:
         heard.add("environment " + str(key))
     return reading(self, key)
 

@@ -21,15 +21,27 @@ from chrono.core.errors import FrameError
 from chrono.core.recording import Record, TickRecord, read
 from chrono.core.registry import GROUP
 from chrono.core.transport.codec import FrameSource
-from chrono.core.types import PRICE_LIMIT, SECOND, Ack, Pair, Quote, RateLimit, Reconnect, Rejected, Reply, Tick, Ticker
-from chrono.core.types import Trade as Trade_
+from chrono.core.types import (
+    PRICE_LIMIT,
+    SECOND,
+    Ack,
+    Pair,
+    Quote,
+    RateLimit,
+    Reconnect,
+    Rejected,
+    Reply,
+    Tick,
+    Ticker,
+    Trade,
+)
 from chrono.testing.connection import ConnectionChecks
 from chrono.testing.damage import damaged
 from chrono.testing.quiet import noise
 
 __all__ = ["SourceContract"]
 
-TICKS = (Trade_, Quote, Ticker)
+TICKS = (Trade, Quote, Ticker)
 SIGNALS = (Ack, Rejected, Reply, Reconnect, RateLimit)
 SECRET = re.compile(r"key|secret|passw|token|passphrase|mnemonic")
 DAY = 86_400 * SECOND
@@ -60,8 +72,8 @@ class SourceContract(ConnectionChecks):
     pairs : sequence of str
         Pairs it can subscribe to, `BTC/USD`.
     recording : str
-        The recording beside the test file, at least twenty frames with acknowledgements; `trades.jsonl` has its expected
-        ticks in `trades.expected.jsonl`, as `chrono decode TYPE RECORDING --format json` prints them.
+        The recording beside the test file, at least twenty frames with acknowledgements; `trades.jsonl` has its
+        expected ticks in `trades.expected.jsonl`, as `chrono decode TYPE RECORDING --format json` prints them.
     options : mapping
         What the user must write for it at least.
     points : sequence of EntryPoint
@@ -223,7 +235,7 @@ class SourceContract(ConnectionChecks):
                 )
 
     def test_s23_acknowledgements_and_heartbeats_are_no_ticks(self) -> None:
-        """The recording has frames without ticks, an acknowledgement or rejection among them; they give signals only."""
+        """The recording has frames that are no news of a market; they give signals only, or nothing."""
         quiet = [frame for frame in self.frames if not frame.expected]
         assert quiet, "expected acknowledgements and heartbeats in the recording, was none"
         for frame in quiet:

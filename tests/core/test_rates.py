@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chrono.core.rates import Cycle, Leg, convert, direct, order, route
+from chrono.core.rates import Conversion, Cycle, Leg, conversion, convert, direct, order, route
 from chrono.core.types import SECOND, Estimate, Feed, Market, Missing, Pair, Price
 
 RATES = {
@@ -55,23 +55,25 @@ def test_rates_that_need_each_other_are_a_cycle() -> None:
 def test_conversion_multiplies_along_and_divides_against_a_rate() -> None:
     """Value and weight are in the feed's quote afterwards, and the path is told."""
     legs = (Leg("USDT/KRW", inverse=True), Leg("USDT/USD"))
-    made = convert(estimate(1400.0), legs, {"USDT/KRW": rate("USDT/KRW", 1400.0), "USDT/USD": rate("USDT/USD", 0.5)}, ETH, None)
-    assert isinstance(made, Estimate)
+    by = conversion(legs, {"USDT/KRW": rate("USDT/KRW", 1400.0), "USDT/USD": rate("USDT/USD", 0.5)}, None)
+    assert isinstance(by, Conversion)
+    made = convert(estimate(1400.0), by, ETH)
     assert (made.value, made.weight, made.pair) == (0.5, 500.0 / 1400 * 0.5, ETH)
     assert made.path == ("1/(USDT/KRW)", "USDT/USD")
 
 
 def test_converted_estimate_is_as_old_as_its_oldest_part() -> None:
     """A fresh print converted at an old rate is old."""
-    made = convert(estimate(age=SECOND), (Leg("USDT/USD"),), {"USDT/USD": rate("USDT/USD", 1.0, 9 * SECOND)}, ETH, 10 * SECOND)
-    assert isinstance(made, Estimate)
-    assert made.age == 9 * SECOND
+    by = conversion((Leg("USDT/USD"),), {"USDT/USD": rate("USDT/USD", 1.0, 9 * SECOND)}, 10 * SECOND)
+    assert isinstance(by, Conversion)
+    assert convert(estimate(age=SECOND), by, ETH).age == 9 * SECOND
+    assert convert(estimate(age=10 * SECOND), by, ETH).age == 10 * SECOND
 
 
 def test_missing_rate_drops_the_market_with_its_cause() -> None:
     """USDT is never taken for USD."""
     missing = Missing(Feed("USDT/USD", Pair("USDT", "USD"), 5, ()), {"code": "no_quorum"}, (), {})
-    assert convert(estimate(), (Leg("USDT/USD"),), {"USDT/USD": missing}, ETH, None) == {
+    assert conversion((Leg("USDT/USD"),), {"USDT/USD": missing}, None) == {
         "code": "rate_missing",
         "rate": "USDT/USD",
         "cause": "no_quorum",
@@ -80,5 +82,5 @@ def test_missing_rate_drops_the_market_with_its_cause() -> None:
 
 def test_old_rate_drops_the_market() -> None:
     """A rate beyond the feed's own limit does not convert anything."""
-    made = convert(estimate(), (Leg("USDT/USD"),), {"USDT/USD": rate("USDT/USD", 1.0, 11 * SECOND)}, ETH, 10 * SECOND)
-    assert made == {"code": "rate_stale", "rate": "USDT/USD", "age_s": 11.0, "limit_s": 10.0}
+    by = conversion((Leg("USDT/USD"),), {"USDT/USD": rate("USDT/USD", 1.0, 11 * SECOND)}, 10 * SECOND)
+    assert by == {"code": "rate_stale", "rate": "USDT/USD", "age_s": 11.0, "limit_s": 10.0}

@@ -1,8 +1,7 @@
 """Binance keeps what every source promises."""
 
-from chrono_binance import Binance
-
 from chrono.testing import SourceContract
+from chrono_binance import Binance
 
 
 class TestBinance(SourceContract):

@@ -1,8 +1,7 @@
 """Kraken keeps what every source promises."""
 
-from chrono_kraken import Kraken
-
 from chrono.testing import SourceContract
+from chrono_kraken import Kraken
 
 
 class TestKraken(SourceContract):

@@ -15,11 +15,11 @@ class Twap(Aggregator):
 
     Notes
     -----
-    ``sum(p[i] * (t[i+1] - t[i])) / sum(t[i+1] - t[i])`` by previous-tick interpolation: ``p[0]`` is the price that stood
-    when the window opened, at ``t[0] = as_of - span``, and the last print stands until ``as_of``. Where no price stood
-    at the opening, the weighting starts at the first print. Of prints at one moment the last counts, and if all prints
-    fall on ``as_of`` itself, the last is the price. Breakdown point 0: one print that stands long enough, or is far
-    enough off, carries the mean anywhere. In a moving market it lags by about half the window.
+    ``sum(p[i] * (t[i+1] - t[i])) / sum(t[i+1] - t[i])`` by previous-tick interpolation: ``p[0]`` is the price that
+    stood when the window opened, at ``t[0] = as_of - span``, and the last print stands until ``as_of``. Where no price
+    stood at the opening, the weighting starts at the first print. Of prints at one moment the last counts, and if all
+    prints fall on ``as_of`` itself, the last is the price. Breakdown point 0: one print that stands long enough, or is
+    far enough off, carries the mean anywhere. In a moving market it lags by about half the window.
 
     References
     ----------

@@ -21,57 +21,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import field
 
-from chrono import (
-    Ack,
-    Amount,
-    Pair,
-    Quote,
-    Reconnect,
-    Rejected,
-    Signal,
-    Source,
-    Tick,
-    Trade,
-    WebSocketSource,
-    hookimpl,
-)
+from chrono import Ack, Amount, Pair, Quote, Reconnect, Rejected, Signal, Source, Tick, Trade, WebSocketSource, hookimpl
 
 _LIMIT = 1e15
 _STREAMS_PER_MESSAGE = 100
-_NAMES = {
-    "kind": "e",
-    "symbol": "s",
-    "trade_id": "t",
-    "price": "p",
-    "size": "q",
-    "time": "T",
-    "buyer_is_maker": "m",
-    "bid": "b",
-    "bid_size": "B",
-    "ask": "a",
-    "ask_size": "A",
-}
 
 
-class Event(msgspec.Struct, gc=False, rename=_NAMES):
+class Event(msgspec.Struct, gc=False):
     """The fields that matter of all events: decoding once into one struct costs less than looking first.
 
     What an event lacks keeps a value that no venue sends. The same letters mean other things in other events (`a` is an
     aggregate trade's number, a book's list), hence the wide types.
     """
 
-    kind: str = ""
-    symbol: str = ""
-    trade_id: int = -1
-    price: float = 0.0
-    size: Amount = -1.0
-    time: int = 0
-    buyer_is_maker: bool | None = None
-    bid: float | list[Any] = -1.0
-    bid_size: Amount = -1.0
-    ask: float | list[Any] = -1.0
-    ask_size: Amount = -1.0
+    kind: str = field(default="", name="e")
+    symbol: str = field(default="", name="s")
+    trade_id: int = field(default=-1, name="t")
+    price: float = field(default=0.0, name="p")
+    size: Amount = field(default=-1.0, name="q")
+    time: int = field(default=0, name="T")
+    buyer_is_maker: bool | None = field(default=None, name="m")
+    bid: float | list[Any] = field(default=-1.0, name="b")
+    bid_size: Amount = field(default=-1.0, name="B")
+    ask: float | list[Any] = field(default=-1.0, name="a")
+    ask_size: Amount = field(default=-1.0, name="A")
 
 
 class Message(Event, gc=False):
@@ -83,6 +58,7 @@ class Message(Event, gc=False):
     code: int | None = None
     msg: str = ""
     error: dict[str, Any] | str | None = None
+    book: int | None = field(default=None, name="lastUpdateId")
 
 
 class Binance(WebSocketSource):
@@ -146,7 +122,7 @@ def _answer(frame: Message) -> Iterable[Signal]:
         return (Rejected("", str(error.get("msg", error)) if isinstance(error, dict) else error or frame.msg),)
     if frame.result is None or frame.result == []:
         return (Ack(),)
-    if frame.data is None and frame.result is msgspec.UNSET:
+    if frame.data is None and frame.result is msgspec.UNSET and frame.book is None:
         raise ValueError("expected an event, an acknowledgement or an error")
     return ()
 

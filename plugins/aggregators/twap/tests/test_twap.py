@@ -1,0 +1,107 @@
+"""The time-weighted average price: contract, formula, properties."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from operator import itemgetter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chrono import InsufficientData, Market, Pair, Prior, TradeWindow
+from chrono.testing import AggregatorContract
+from chrono_twap import Twap
+
+SPAN = 1_000
+AS_OF = 1_795_342_500_000_000_000
+MARKET = Market("venue", Pair("BTC", "USD"))
+
+prices = st.floats(1e-9, 1e9)
+prints = st.lists(st.tuples(prices, st.integers(0, SPAN - 1)), min_size=1, max_size=30)
+
+
+def window(points: Sequence[tuple[float, int]], prior: float | None = None, age: int = 0) -> TradeWindow:
+    """Return a window of prices and how many nanoseconds before its end they were printed."""
+    ordered = sorted(points, key=lambda point: -point[1])
+    price, ts = [p for p, _ in ordered], [AS_OF - before for _, before in ordered]
+    columns = (price, [1.0] * len(price), [1.0] * len(price))
+    standing = None if prior is None else Prior(prior, AS_OF - 5 * SPAN)
+    return TradeWindow(MARKET, AS_OF, SPAN, columns, ts, prior=standing, age=age)
+
+
+def naive(window: TradeWindow) -> float:
+    """Look at every nanosecond of change, in exact arithmetic."""
+    stood = window.prior.value if window.prior is not None else None
+    since, total, time = window.as_of - window.span, Fraction(0), 0
+    steps = [*zip(window.price.tolist(), window.ts.tolist(), strict=True), (None, window.as_of)]
+    for price, at in steps:
+        if stood is not None:
+            total += Fraction(stood) * (at - since)
+            time += at - since
+        stood, since = (price if price is not None else stood), at
+    assert stood is not None
+    return float(total / time) if time else stood
+
+
+class TestTwap(AggregatorContract):
+    """The conformance suite."""
+
+    aggregator = Twap
+    naive = staticmethod(naive)
+
+
+@given(prints, st.none() | prices)
+def test_it_is_the_formula(points: list[tuple[float, int]], prior: float | None) -> None:
+    """The value is that of the price looked at through all of the window."""
+    made = window(points, prior)
+    assert Twap().aggregate(made).value == pytest.approx(naive(made), rel=1e-12)
+
+
+@given(
+    st.lists(st.tuples(prices, st.integers(0, 300).map(lambda n: 3 * n)), min_size=1, unique_by=itemgetter(1)), prices
+)
+def test_a_repeated_price_changes_nothing(points: list[tuple[float, int]], prior: float) -> None:
+    """Printing the price that stands already leaves the mean as it was."""
+    ordered = sorted(points, key=lambda point: -point[1])
+    again = [(p, max(before - 1, 0)) for p, before in ordered]
+    doubled = [point for pair in zip(ordered, again, strict=True) for point in pair]
+    expected = Twap().aggregate(window(points, prior)).value
+    assert Twap().aggregate(window(doubled, prior)).value == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_price_at_the_opening_counts_until_the_first_print() -> None:
+    """Half the window at 100 and half at 110 is 105."""
+    assert Twap().aggregate(window([(110.0, SPAN // 2)], prior=100.0)).value == 105.0
+
+
+def test_without_a_price_at_the_opening_the_first_print_begins() -> None:
+    """Nothing is made up for the time before the first print."""
+    assert Twap().aggregate(window([(110.0, SPAN // 2)])).value == 110.0
+
+
+def test_a_burst_counts_no_longer_than_it_lasts() -> None:
+    """A hundred prints within a nanosecond weigh a nanosecond, but for the one that stands."""
+    burst = [(200.0, 500)] * 100 + [(100.0, 499)]
+    assert Twap().aggregate(window([(100.0, 900), *burst])).value == pytest.approx(100.0 + 100.0 / 900)
+
+
+def test_a_window_without_a_print_keeps_the_price_that_stood() -> None:
+    """Nothing new: the prior, with n = 0 and the market's own age."""
+    made = Twap().aggregate(window([], prior=100.0, age=7_000))
+    assert (made.value, made.n, made.age) == (100.0, 0, 7_000)
+
+
+def test_nothing_ever_printed_is_no_price() -> None:
+    """Without a print and without a prior there is nothing to say."""
+    with pytest.raises(InsufficientData):
+        Twap().aggregate(window([]))
+
+
+def test_prints_at_the_very_end_give_the_last_of_them() -> None:
+    """Where no price has stood for any time, the newest is the price."""
+    assert Twap().aggregate(window([(100.0, 0), (101.0, 0)])).value == 101.0
+
+
+def test_the_default_window_is_ten_seconds() -> None:
+    """Without options ten seconds are averaged."""
+    assert Twap().span == 10_000_000_000
