@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chrono.core.transport import Number as Number
     from chrono.core.transport import PollingSource as PollingSource
     from chrono.core.transport import WebSocketSource as WebSocketSource
+    from chrono.core.transport import ns_from_iso as ns_from_iso
     from chrono.core.types import Ack as Ack
     from chrono.core.types import Agreement as Agreement
     from chrono.core.types import Code as Code
@@ -73,7 +74,7 @@ _HOMES = {
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"
     ),
-    "chrono.core.transport": "Amount Endpoint Heartbeat Number PollingSource WebSocketSource",
+    "chrono.core.transport": "Amount Endpoint Heartbeat Number PollingSource WebSocketSource ns_from_iso",
     "chrono.core.types": (
         "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Prior Quote QuoteWindow RateLimit Reconnect "
         "Rejected Reply Report Round Signal Tick Ticker TickerWindow Trade TradeWindow Verdict Window"

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
+
+# Programs that tests start find what tests share; at the end, so that what is installed comes before the tree.
+sys.path.append(str(ROOT))
 
 
 @pytest.fixture

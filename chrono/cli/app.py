@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -24,6 +25,8 @@ COMMANDS = "chrono.commands"
 """Entry points of this group add commands; each is imported when it is typed."""
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+
+_PATIENCE = 0.2
 
 
 class _Commands(TyperGroup):
@@ -90,24 +93,44 @@ def start() -> NoReturn:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if _stuck():
+        os._exit(code)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        sys.exit(_explain(error))
+    sys.exit(code)
+
+
+def _stuck() -> bool:
+    """Return whether a thread still waits for a reader of standard output, who may never come back."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    for thread in others:
+        thread.join(_PATIENCE)
+    return any(thread.is_alive() and not thread.daemon for thread in others)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; problems go to standard error, a line each."""
     try:
         code = app(arguments, prog_name="chrono", standalone_mode=False)
-        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:
         if sys.flags.dev_mode and not isinstance(error, ChronoError | TyperException | OSError):
             raise
-        if isinstance(error, OSError | ReaderLeft):
-            _hush()
-        code, problems = _told(error)
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)
+        return _explain(error)
     return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what is wrong, a line each, and return the exit code."""
+    if isinstance(error, OSError | ReaderLeft):
+        _hush()
+    code, problems = _told(error)
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    return code
 
 
 def _told(error: Exception) -> tuple[int, Sequence[str]]:

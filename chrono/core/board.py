@@ -46,6 +46,7 @@ _SAMPLES = 600
 _SAMPLE_EVERY = SECOND
 _FIRST_SAMPLES = 16
 _SPARE = 64
+_NEAR = 4
 _DAY = 86_400
 
 class Offset:
@@ -63,6 +64,8 @@ class Offset:
     next_at : int
         When the next sample is due.
     """
+
+    __slots__ = ("_recent", "_sorted", "next_at", "room", "value")
 
     def __init__(self) -> None:
         self.value = 0
@@ -102,6 +105,8 @@ class _Rows:
     else needs doing is done to a copy.
     """
 
+    __slots__ = ("columns", "full", "horizon", "lent", "market", "offset", "opened", "received", "since", "ts")
+
     width = 0
     window: type[Window]
 
@@ -115,6 +120,7 @@ class _Rows:
         self.since = 0
         self.full = _SPARE
         self.lent = False
+        self.opened = 0
 
     def take(self, tick: Any, received: int) -> str:
         """Place a tick, or return the word for what is wrong with it."""
@@ -140,6 +146,7 @@ class _Rows:
 
     def own(self) -> None:
         """Leave lent lists to their windows."""
+        self.opened = 0
         if self.lent:
             self.lent = False
             self.columns = tuple([column[:] for column in self.columns])
@@ -193,7 +200,7 @@ class _Rows:
         if not ts:
             return None
         opens = as_of - span - offset
-        start = bisect_right(ts, opens)
+        start = self.opens(opens)
         received, made = as_of - self.received, as_of - ts[-1] - offset
         seen = as_of - self.since
         self.lent = True
@@ -212,6 +219,17 @@ class _Rows:
             len(ts),
         )
 
+    def opens(self, instant: int) -> int:
+        """Return the first row later than an instant, which is most often the one found last or one of the next."""
+        ts, start = self.ts, self.opened
+        soon = start + _NEAR
+        if start and ts[start - 1] <= instant and (soon >= len(ts) or ts[soon] > instant):
+            start = bisect_right(ts, instant, start, min(soon, len(ts)))
+        else:
+            start = bisect_right(ts, instant)
+        self.opened = start
+        return start
+
     def standing(self, row: int) -> float:
         """Return the one number that stands for a row."""
         return self.columns[0][row]
@@ -222,6 +240,8 @@ class _Rows:
 
 
 class _Trades(_Rows):
+    __slots__ = ("_forgotten", "_old", "_traded", "_young")
+
     width = 3
     window = TradeWindow
 
@@ -307,6 +327,8 @@ class _Trades(_Rows):
 
 
 class _Quotes(_Rows):
+    __slots__ = ("_trades",)
+
     width = 4
     window = QuoteWindow
 
@@ -340,6 +362,8 @@ class _Quotes(_Rows):
 
 
 class _Tickers(_Rows):
+    __slots__ = ()
+
     width = 2
     window = TickerWindow
 

@@ -18,6 +18,9 @@ from chrono.core.types import Missing, Price, Reason, Report
 _SHOWN = 3
 """Rejected markets named in one cell of the table."""
 
+_GOOD = 0.5
+"""Confidence above which a value is shown in green."""
+
 
 class Console(Sink):
     """A live table on a terminal, plain lines elsewhere."""
@@ -30,10 +33,13 @@ class Console(Sink):
 
     async def __aenter__(self) -> Self:
         if sys.stdout.isatty():
+            from rich import get_console
             from rich.live import Live
 
-            self._live = Live(auto_refresh=False, transient=False)
-            self._live.start()
+            if not get_console().is_dumb_terminal:
+                # log lines appear above the table, unless they go to another place than the terminal
+                self._live = Live(auto_refresh=False, redirect_stdout=False, redirect_stderr=sys.stderr.isatty())
+                self._live.start()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -87,7 +93,8 @@ class JsonLines(Sink):
         """Append a report, unless it is there already."""
         if report.round.id > self._last:
             text = b"".join(encode(row) + b"\n" for row in rows(report))
-            await anyio.to_thread.run_sync(self._append, text)
+            # a reader that stopped reading must not keep the program from ending; a file is written to its end
+            await anyio.to_thread.run_sync(self._append, text, abandon_on_cancel=self._stream is None)
             self._last = report.round.id
 
     def _append(self, text: bytes) -> None:
@@ -107,6 +114,8 @@ def _print(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderLeft("standard output was closed by its reader") from error
+    except OSError as error:
+        raise PermanentError(f"expected to write to standard output, was refused: {error.strerror}") from error
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -117,25 +126,32 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Any:
+    from rich import box
     from rich.table import Table
+
+    title = f"round {report.round.id} · {iso(report.round.as_of)[:19]}Z"
+    # as wide as the terminal, so that the columns stay where they are from round to round
+    table = Table(title=title, title_justify="left", title_style="dim", box=box.ROUNDED, expand=True)
+    for name in ("feed", "value", "confidence", "used"):
+        table.add_column(name, justify="left" if name == "feed" else "right", no_wrap=True)
+    table.add_column("rejected", ratio=1, overflow="fold")
+    for result in report.results:
+        table.add_row(*_cells(result))
+    return table
+
+
+def _cells(result: Price | Missing) -> Iterator[Any]:
     from rich.text import Text
 
-    table = Table(title=f"round {report.round.id} · {iso(report.round.as_of)[:19]}Z", title_justify="left")
-    for name, justify in (("feed", "left"), ("value", "right"), ("confidence", "right"), ("used", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("rejected", overflow="fold")
-    for result in report.results:
-        style = "red" if isinstance(result, Missing) else "green" if result.confidence > 0.5 else "yellow"
-        total = len(result.used) + len(result.dropped)
-        rejected = ", ".join(_rejected(result))
-        table.add_row(
-            result.feed.name,
-            Text(_value(result), style=style),
-            _confidence(result),
-            f"{len(result.used)}/{total}",
-            Text(rejected, style="dim"),
-        )
-    return table
+    style = "red" if isinstance(result, Missing) else "green" if result.confidence > _GOOD else "yellow"
+    yield result.feed.name
+    yield Text(_value(result) if isinstance(result, Price) else "-", style=style)
+    yield _confidence(result)
+    yield f"{len(result.used)}/{len(result.used) + len(result.dropped)}"
+    remarks = [Text(market, style="dim") for market in _rejected(result)]
+    if isinstance(result, Missing):
+        remarks.insert(0, Text(say(result.reason), style=style))
+    yield Text("\n").join(remarks)
 
 
 def _value(result: Price | Missing) -> str:
@@ -167,7 +183,7 @@ def say(reason: Reason) -> str:
     Examples
     --------
     >>> say({"code": "stale", "age_s": 41.2, "limit_s": 30.0})
-    'stale (age 41.2 s, limit 30.0 s)'
+    'stale (age 41.2 s, limit 30 s)'
     """
     numbers = ", ".join(_number(key, value) for key, value in reason.items() if key != "code")
     word = str(reason["code"]).replace("_", " ")
@@ -175,5 +191,6 @@ def say(reason: Reason) -> str:
 
 
 def _number(key: str, value: Any) -> str:
-    shown = f"{value:.6g}" if isinstance(value, float) and not key.endswith("_s") else value
-    return f"{key.removesuffix('_s')} {shown} s" if key.endswith("_s") else f"{key} {shown}"
+    if key.endswith("_s") and isinstance(value, int | float):
+        return f"{key.removesuffix('_s').replace('_', ' ')} {round(value, 1):g} s"
+    return f"{key.replace('_', ' ')} {f'{value:.6g}' if isinstance(value, float) else value}"

@@ -30,16 +30,16 @@ CORE = ROOT / "chrono" / "core"
 def section(page: str, heading: str) -> str:
     """Return what stands between a heading and the next of its level or above."""
     text = (DOCS / page).read_text()
-    match = re.search(rf"^(#+) {re.escape(heading)}$", text, re.M)
+    match = re.search(rf"^(#+) {re.escape(heading)}$", text, re.MULTILINE)
     assert match, f"{page}: expected a heading {heading!r}"
     rest = text[match.end() :]
-    end = re.search(rf"^#{{1,{len(match[1])}}} ", rest, re.M)
+    end = re.search(rf"^#{{1,{len(match[1])}}} ", rest, re.MULTILINE)
     return rest[: end.start()] if end else rest
 
 
 def first_cells(text: str) -> list[str]:
     """Return the words in the first column of the tables of a text."""
-    rows = re.findall(r"^\| *(`.+?`) *\|", text, re.M)
+    rows = re.findall(r"^\| *(`.+?`) *\|", text, re.MULTILINE)
     return [word for cell in rows for word in re.findall(r"`([^`]+)`", cell)]
 
 
@@ -112,15 +112,15 @@ def test_every_command_and_option_is_documented(name: str, command: Any) -> None
     options = _options(command)
     assert sorted(set(first_cells(text))) == sorted(options)
     for told in options.values():
-        assert told.rstrip(".") in text.replace("`", ""), f"{name}: expected the words {told!r}"
+        assert told.rstrip(".").replace("`", "") in text.replace("`", ""), f"{name}: expected the words {told!r}"
     for argument in (param for param in command.params if not any(o.startswith("-") for o in param.opts)):
         assert (argument.metavar or "").rstrip(".") in text
 
 
 def test_no_command_is_documented_that_is_not_there() -> None:
     """A heading of a command stands for a command."""
-    headings = re.findall(r"^#+ (chrono .*)$", (DOCS / "command-line.md").read_text(), re.M)
-    assert headings == [param.values[0] for param in commands()]
+    headings = re.findall(r"^#+ (chrono .*)$", (DOCS / "command-line.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(param.values[0] for param in commands())
 
 
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("chrono_")}
@@ -132,7 +132,7 @@ def test_every_hook_is_documented_with_signature_and_docstring(name: str) -> Non
     signature = str(inspect.signature(HOOKS[name])).replace("'", "")
     text = (DOCS / "hooks.md").read_text()
     assert f"{name}{signature}" in text
-    assert inspect.getdoc(HOOKS[name]) in text
+    assert (inspect.getdoc(HOOKS[name]) or "?") in text
 
 
 def test_no_hook_is_documented_that_is_not_there() -> None:
@@ -160,7 +160,7 @@ def test_every_state_is_documented() -> None:
 
 def test_every_count_of_dropped_ticks_is_documented() -> None:
     """Why a tick does not reach the board."""
-    counted = set(re.findall(r'dropped\["(\w+)"\]', inspect.getsource(inspect.getmodule(Inlet) or Inlet)))
+    counted = set(re.findall(r"`(\w+)`", (Inlet.__doc__ or "").partition("dropped :")[2].partition("on_tick :")[0]))
     assert set(first_cells(section("reason-codes.md", "Ticks that do not count"))) == counted
 
 
@@ -185,7 +185,9 @@ def _codes(node: ast.AST) -> Iterable[ast.AST]:
 
 
 def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value)
+    return (
+        node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_every_field_of_a_recording_is_documented(heading: str, struct: type[msg
 @pytest.mark.parametrize(("heading", "struct"), [("A line", Record), ("Beside it: NAME.run.json", Run)])
 def test_examples_of_a_recording_can_be_read(heading: str, struct: type[msgspec.Struct]) -> None:
     """The lines shown are lines that chrono reads."""
-    shown = re.findall(r"```json\n(.*?)```", section("recording-format.md", heading), re.S)
+    shown = re.findall(r"```json\n(.*?)```", section("recording-format.md", heading), re.DOTALL)
     assert shown
     for block in shown:
         for text in [block] if struct is Run else block.splitlines():

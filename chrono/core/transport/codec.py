@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 
 from chrono.core.component import Source
 from chrono.core.errors import FrameError
-from chrono.core.types import PRICE_LIMIT, Signal, Tick
+from chrono.core.types import PRICE_LIMIT, SECOND, Signal, Tick
 
 Number: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=PRICE_LIMIT)]
 """A price in a frame: finite and positive. A lax float would take "nan" and "inf"."""
@@ -78,6 +79,36 @@ def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.MsgspecError):
         return str(error)
     return f"{type(error).__name__}: {error}"
+
+
+def ns_from_iso(time: str) -> int:
+    """Return an RFC 3339 time in UTC as nanoseconds since the Unix epoch, to the digit.
+
+    Parameters
+    ----------
+    time : str
+        `2026-11-22T10:15:00Z`, with up to nine decimals of a second.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise: no other form is guessed.
+
+    Examples
+    --------
+    >>> ns_from_iso("2026-11-22T10:15:00.123456Z")
+    1795342500123456000
+    """
+    whole, _, decimals = time.removesuffix("Z").partition(".")
+    if not (time.endswith("Z") and len(decimals) <= 9 and (decimals.isdecimal() or len(time) == 20)):
+        raise ValueError(f"expected a time like 2026-11-22T10:15:00.123456Z, was {time!r}")
+    return _seconds(whole) * SECOND + int(decimals.ljust(9, "0"))
+
+
+@lru_cache(maxsize=64)
+def _seconds(time: str) -> int:
+    # the trades of a second share it, so it is worked out once
+    return int(datetime.strptime(time + "+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp())
 
 
 def batches(symbols: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -143,9 +143,13 @@ def test_a_full_connection_is_subscribed_within_the_limits() -> None:
     assert max(len(msgspec.json.encode(message)) for message in messages) < 4096
 
 
-def test_a_market_in_dollars_is_refused_with_the_way_out() -> None:
-    """binance.com has none; Binance.US has."""
-    with pytest.raises(ValueError, match=r"use BTC/USDT, or Binance\.US"):
-        Binance().symbol(Pair("BTC", "USD"))
-    american = Binance(Binance.Config(url="wss://stream.binance.us:9443/stream"))
-    assert american.symbol(Pair("BTC", "USD")) == "BTCUSD"
+def test_a_pair_is_one_word() -> None:
+    """Which pairs the venue lists is learned at run time."""
+    assert Binance().symbol(Pair("BTC", "USDT")) == "BTCUSDT"
+
+
+def test_a_partial_book_says_nothing_of_interest() -> None:
+    """It has no event name of its own, inside a combined stream or bare."""
+    book = {"lastUpdateId": 160, "bids": [["0.0024", "10"]], "asks": [["0.0026", "100"]]}
+    assert Binance().read(json.dumps(book).encode()) == ()
+    assert read(book) == ()

@@ -15,15 +15,24 @@ A snapshot of trades is past, so it yields nothing. A market that never traded h
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from chrono import Ack, Amount, Number, Quote, Rejected, Signal, Source, Tick, Trade, WebSocketSource, hookimpl
-
-_SECOND = 1_000_000_000
+from chrono import (
+    Ack,
+    Amount,
+    Number,
+    Quote,
+    Rejected,
+    Signal,
+    Source,
+    Tick,
+    Trade,
+    WebSocketSource,
+    hookimpl,
+    ns_from_iso,
+)
 
 
 class Print(msgspec.Struct, gc=False):
@@ -106,11 +115,11 @@ def _is_update(frame: Message) -> bool:
 
 
 def _trade(row: Print) -> Trade:
-    return Trade(row.symbol, row.price, row.qty, row.side, str(row.trade_id), _nanoseconds(row.timestamp))
+    return Trade(row.symbol, row.price, row.qty, row.side, str(row.trade_id), ns_from_iso(row.timestamp))
 
 
 def _quote(row: Top) -> Quote:
-    time = None if row.timestamp is None else _nanoseconds(row.timestamp)
+    time = None if row.timestamp is None else ns_from_iso(row.timestamp)
     return Quote(row.symbol, row.bid, row.ask, row.bid_qty, row.ask_qty, time)
 
 
@@ -123,19 +132,6 @@ def _answer(frame: Message) -> Iterable[Signal]:
         # also what the superseded API v1 sends: arrays, and objects with an `event`
         raise ValueError("expected a channel or an answer of WebSocket API v2")
     return ()
-
-
-def _nanoseconds(time: str) -> int:
-    whole, _, decimals = time.removesuffix("Z").partition(".")
-    if not (time.endswith("Z") and len(decimals) <= 9 and (decimals.isdecimal() or len(time) == 20)):
-        raise ValueError(f"expected a time like 2026-11-22T10:15:00.123456Z, was {time!r}")
-    return _seconds(whole) * _SECOND + int(decimals.ljust(9, "0"))
-
-
-@lru_cache(maxsize=64)
-def _seconds(time: str) -> int:
-    # the trades of a second share it, so it is worked out once
-    return int(datetime.strptime(time + "+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp())
 
 
 @hookimpl
