@@ -141,4 +141,8 @@ def test_every_list_of_plugins_has_every_plugin() -> None:
     assert "PYTHONPATH = " + "{:}".join(f"{folder}/src" for folder in folders) in tox
     linter = project(ROOT)["tool"]["importlinter"]
     lists = [linter["root_packages"], *(c[key] for c in linter["contracts"] for key in c if key.endswith("modules"))]
-    assert all(sorted(set(named)) == sorted(set(named) - {*packages}) + sorted(packages) for named in lists if {*packages} & {*named})
+    assert all(
+        sorted(set(named)) == sorted(set(named) - {*packages}) + sorted(packages)
+        for named in lists
+        if {*packages} & {*named}
+    )

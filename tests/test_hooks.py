@@ -216,7 +216,10 @@ def test_plugin_made_for_another_core_is_refused(installed: Any) -> None:
     ("text", "reason"),
     [
         (component("sink").replace("[Thing]", "[Thing()]"), "chrono_sinks expected subclasses of Sink"),
-        (component("sink").replace("return [Thing]", "return 1 / 0"), "chrono_sinks expected to return classes, raised"),
+        (
+            component("sink").replace("return [Thing]", "return 1 / 0"),
+            "chrono_sinks expected to return classes, raised",
+        ),
         (component("sink").replace('type = "thing"', ""), "expected a class attribute `type`"),
         (component("sink").replace("publish", "print"), "expected methods publish to be implemented"),
         (component("sink").replace("chrono_sinks", "chrono_sources"), "chrono_sources expected subclasses of Source"),

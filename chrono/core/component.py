@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
@@ -324,6 +324,14 @@ class Sink(Component):
     """
 
     buffer: ClassVar[int] = 16
+
+    def trigger(self, clock: Clock) -> AsyncIterator[int] | None:  # noqa: ARG002 - for sinks with a rhythm of their own
+        """Return the instants, in nanoseconds, at which this sink wants a report; None for every round.
+
+        Each instant is priced when it has passed, and that report goes to this sink alone; what is priced in between
+        rounds is not remembered by them. A replay, whose clock is not the sink's, hands over every round.
+        """
+        return None
 
     @abstractmethod
     async def publish(self, report: Report) -> None:

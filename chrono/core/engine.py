@@ -147,17 +147,40 @@ class Engine:
                 self.stop.set()
 
             waiting.start_soon(tick)
+            for outlet in self._outlets:
+                if (instants := outlet.sink.trigger(self.clock)) is not None:
+                    waiting.start_soon(self._answer, outlet, instants, rounds)
             if self._lasts is not None:
                 waiting.start_soon(expire, self._lasts)
             await self.stop.wait()
             waiting.cancel_scope.cancel()
 
-    def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
+    async def _answer(self, outlet: Outlet, instants: AsyncIterator[int], rounds: Rounds) -> None:
+        """Give a sink with a rhythm of its own a report of each of its instants."""
+        outlet.by_round = False
+
+        def deliver(report: Report, failures: Sequence[Failure]) -> None:
+            self._tell(failures)
+            outlet.offer(report)
+
+        try:
+            async for as_of in instants:
+                rounds.also(as_of, deliver)
+                await self.clock.sleep_until(as_of)
+                rounds.advance(self.clock.now())
+        except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
+            self.statuses.failure(outlet.sink, error, "it asks for no more reports")
+
+    def _tell(self, failures: Sequence[Failure]) -> None:
         for component, error in failures:
             self.statuses.failure(component, error, "what it should have said is left out")
+
+    def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
+        self._tell(failures)
         self.feeds_priced += len(report.prices)
         for outlet in self._outlets:
-            outlet.offer(report)
+            if outlet.by_round:
+                outlet.offer(report)
         self.statuses.priced(report)
         if self._writer is not None:
             self._writer.flush(self.clock.now())

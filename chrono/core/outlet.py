@@ -25,6 +25,8 @@ class Outlet:
     ----------
     dropped : int
         Reports that were pushed out by newer ones, or given up at their deadline.
+    by_round : bool
+        Whether it is given every round; False for a sink with a rhythm of its own.
     error : Exception or None
         Why the sink gets no more reports.
     """
@@ -32,6 +34,7 @@ class Outlet:
     def __init__(self, sink: Sink, clock: Clock, statuses: Statuses, *, patient: bool = False) -> None:
         self.sink = sink
         self.dropped = 0
+        self.by_round = True
         self.error: Exception | None = None
         self._patient = patient
         self._clock = clock

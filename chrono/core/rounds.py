@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
 from chrono.core.board import Board
 from chrono.core.clock import Schedule
@@ -55,6 +57,8 @@ class Rounds:
         self._schedule = schedule
         self._deliver = deliver
         self._left = _NEVER
+        self._instants: list[tuple[int, int, Deliver]] = []
+        self._asked = count()
         board.seal = self.advance
         board.sealed_until = first.as_of
 
@@ -68,13 +72,22 @@ class Rounds:
         return self._left <= 0 or self.error is not None
 
     def advance(self, now: int) -> None:
-        """Price the rounds that ended before `now`; pass over those whose deadline has passed."""
-        while self.next.as_of < now and not self.done:
-            if now > self.next.deadline:
+        """Price what ended before `now`, in order; pass over rounds whose deadline has passed."""
+        while not self.done:
+            if self._instants and self._instants[0][0] < min(now, self.next.as_of + 1):
+                self._price_instant()
+            elif self.next.as_of >= now:
+                return
+            elif now > self.next.deadline:
                 self.skipped.append(self.next.id)
                 self._step()
             else:
                 self.price()
+
+    def also(self, as_of: int, deliver: Deliver) -> None:
+        """Price an instant between rounds as well, for one who asks; what is found there is not remembered."""
+        heappush(self._instants, (as_of, next(self._asked), deliver))
+        self._seal()
 
     def replay(self, until: int, skipped: Collection[int]) -> None:
         """Price the rounds up to an instant, save those that the recorded run passed over."""
@@ -90,14 +103,27 @@ class Rounds:
         self._step()
         self.priced += 1
         self._left -= 1
+        self._look(when, self._deliver, remember=True)
+
+    def _price_instant(self) -> None:
+        as_of, _, deliver = heappop(self._instants)
+        self._seal()
+        every = self._schedule.every
+        self._look(Round(as_of // every, as_of, as_of + every), deliver, remember=False)
+
+    def _look(self, when: Round, deliver: Deliver, *, remember: bool) -> None:
         try:
             outcome = price(self._plans, self._board.window, self.state, when)
+            if remember:
+                self.state = outcome.state
+            deliver(outcome.report, outcome.failures)
         except Exception as error:  # noqa: BLE001 - a tick may have led here; the engine raises it
             self.error = error
-            return
-        self.state = outcome.state
-        self._deliver(outcome.report, outcome.failures)
 
     def _step(self) -> None:
         self.next = self._schedule.round(self.next.id + 1)
-        self._board.sealed_until = self.next.as_of
+        self._seal()
+
+    def _seal(self) -> None:
+        instant = self._instants[0][0] if self._instants else _NEVER
+        self._board.sealed_until = min(self.next.as_of, instant)

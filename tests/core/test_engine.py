@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chrono.core import engine as engine_module
-from chrono.core.clock import VirtualClock, WallClock
+from chrono.core.clock import Clock, VirtualClock, WallClock
 from chrono.core.component import Aggregator, Component, Emit, Sink, Source
 from chrono.core.engine import Engine, load_state, save_state
 from chrono.core.errors import PermanentError, TransientError
@@ -272,3 +272,31 @@ def test_every_component_is_handed_the_same_host(make: Make) -> None:
     names = {component.context.name for component in pipeline.components()}
     assert names == {"steady", "other", "kept", "last", "median"}
     assert all(isinstance(component, Component) for component in pipeline.components())
+
+
+class Rhythmic(Sink):
+    """Wants a report a quarter of a second after each second."""
+
+    type = "rhythmic"
+
+    def __init__(self, config: Any = None, context: Any = None) -> None:
+        super().__init__(config, context)
+        self.instants: list[int] = []
+
+    async def trigger(self, clock: Clock) -> AsyncIterator[int]:
+        for number in range(1, 4):
+            yield START + number * SECOND + SECOND // 4
+
+    async def publish(self, report: Report) -> None:
+        self.instants.append(report.round.as_of)
+
+
+async def test_sink_with_a_rhythm_of_its_own_gets_its_own_instants_alone(make: Make) -> None:
+    """Beside others, who get every round."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {kept: {}, rhythmic: {}}\n"
+    pipeline = make(text, source=[Steady], sink=[Rhythmic])
+    await Engine(pipeline, VirtualClock(START), rounds=5).run()
+    rhythmic = pipeline.sinks["rhythmic"]
+    assert isinstance(rhythmic, Rhythmic)
+    assert rhythmic.instants == [START + n * SECOND + SECOND // 4 for n in (1, 2, 3)]
+    assert len(kept(pipeline)) == 5

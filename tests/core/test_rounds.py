@@ -106,3 +106,30 @@ def test_fault_of_the_core_is_kept_for_the_engine(runner: Runner) -> None:
     runner.trade(1.0, 0.5)
     assert isinstance(runner.rounds.error, AttributeError)
     assert runner.rounds.done
+
+
+def test_instant_between_rounds_is_priced_for_who_asks_alone(runner: Runner) -> None:
+    """From what was received by it, though it is looked at later; the rounds remember nothing of it."""
+    found: list[Report] = []
+    runner.trade(1.0, 0.1)
+    runner.rounds.also(START * SECOND + SECOND // 2, lambda report, failures: found.append(report))
+    runner.trade(2.0, 0.4)
+    runner.trade(3.0, 0.6)
+    assert [report.prices["BTC/USD"].value for report in found] == [2.0]
+    assert found[0].round.as_of == START * SECOND + SECOND // 2
+    state = runner.rounds.state
+    runner.rounds.advance((START + 1) * SECOND + 1)
+    assert (runner.ids, runner.values) == ([0, 1], [None, 3.0])
+    assert state == PricingState()
+
+
+def test_instants_are_priced_in_their_order(runner: Runner) -> None:
+    """Between the rounds they fall between."""
+    found: list[int] = []
+    for half in (5, 1, 3):
+        instant = START * SECOND + half * SECOND // 2
+        runner.rounds.also(instant, lambda report, failures: found.append(report.round.as_of))
+    for quarter in range(14):
+        runner.rounds.advance(START * SECOND + quarter * SECOND // 4)
+    assert found == [START * SECOND + half * SECOND // 2 for half in (1, 3, 5)]
+    assert runner.ids == [0, 1, 2, 3]
