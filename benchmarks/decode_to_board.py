@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +18,13 @@ from typing import Annotated
 
 import frames
 import msgspec
-from chrono_binance import Binance
 from measure import cpu, interleaved, say
 
 from chrono import Market, Pair, Quote, Ticker, Trade
 from chrono.core.board import Board
 from chrono.core.clock import VirtualClock
 from chrono.core.errors import FrameError
+from chrono_binance import Binance
 
 _TICKS = (Trade, Quote, Ticker)
 
@@ -82,7 +81,7 @@ class _Lists:
         self.full = 64
 
 
-def by_hand(received: Sequence[frames.Received]) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop is the point
+def by_hand(received: Sequence[frames.Received]) -> None:  # noqa: PLR0915 - one loop is the point
     """Do the same with the same checks in one loop: no types, no layers, no other venue."""
     decode = msgspec.json.Decoder(_Frame, strict=False).decode
     markets = {"BTCUSDT": _Lists(), "ETHUSDT": _Lists()}
@@ -141,7 +140,7 @@ def by_hand(received: Sequence[frames.Received]) -> None:  # noqa: C901, PLR0912
 def peers(python: str, received: Sequence[frames.Received]) -> Iterator[dict[str, Callable[[], float]]]:
     """Start the peers in their own environment, and end them."""
     command = [python, str(Path(__file__).with_name("peers.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         ask, answer = process.stdin, process.stdout
         if ask is None or answer is None:
             raise SystemExit(f"{python}: expected a process to talk to")
@@ -189,8 +188,12 @@ def report(costs: dict[str, float]) -> None:
     """Print microseconds of CPU a trade and ratios."""
     chrono = costs["chrono"]
     for name, cost in costs.items():
-        say(name, f"{cost * 1e6:.2f} us", f"chrono costs {chrono / cost:.2f}x" if cost < chrono else f"{cost / chrono:.1f}x chrono")
+        say(
+            name,
+            f"{cost * 1e6:.2f} us",
+            f"chrono costs {chrono / cost:.2f}x" if cost < chrono else f"{cost / chrono:.1f}x chrono",
+        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

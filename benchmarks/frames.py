@@ -32,12 +32,12 @@ def made(count: int = 20_000) -> list[Received]:
     ts, frames = 1_723_161_254_000_000_000, []
     price = {"BTCUSDT": 61_837.63, "ETHUSDT": 2_683.81}
     for number in range(count):
-        symbol = random.choice(("BTCUSDT", "BTCUSDT", "ETHUSDT"))  # noqa: S311 - a shuffle, not a secret
+        symbol = random.choice(("BTCUSDT", "BTCUSDT", "ETHUSDT"))
         price[symbol] *= 1 + random.gauss(0, 1e-5)
         ts += int(random.expovariate(40) * 1e9)
         form = _BOOK if number % 4 == 3 else _TRADE
         values = {"symbol": symbol, "lower": symbol.lower(), "price": price[symbol], "ask": price[symbol] + 0.01}
-        size, maker = abs(random.gauss(0, 0.1)) + 1e-5, random.choice(("true", "false"))  # noqa: S311
+        size, maker = abs(random.gauss(0, 0.1)) + 1e-5, random.choice(("true", "false"))
         frames.append((ts, (form % (values | {"n": number, "ms": ts // 10**6, "size": size, "maker": maker})).encode()))
     return frames
 

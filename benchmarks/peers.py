@@ -1,4 +1,4 @@
-"""The same trades through cryptofeed's and ccxt's own handlers: run by decode_to_board.py in an environment that has them.
+"""The same trades through the handlers of cryptofeed and ccxt; decode_to_board.py runs it where they are installed.
 
 Reads `{"frames": […], "aggregates": […]}` as one line, says on one line of JSON which peers it found, then runs a peer
 for each name it reads and prints the seconds of CPU a trade took.

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -33,7 +33,18 @@ class _Commands(TyperGroup):
     """Knows the commands of plugins by name alone."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(point.name for point in entry_points(group=COMMANDS))]
+        """Name what comes first, first."""
+        return sorted(super().list_commands(ctx), key=lambda name: name != "pipeline")
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List one's own with what they do, those of plugins by name and origin: a help imports no plugin."""
+        super().format_commands(ctx, formatter)
+        brought = [
+            (point.name, f"of {point.dist.name}" if point.dist else "") for point in entry_points(group=COMMANDS)
+        ]
+        if brought:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(sorted(brought))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         found = super().get_command(ctx, cmd_name)
@@ -77,7 +88,12 @@ def _version(*, wanted: bool) -> None:
 @app.callback()
 def root(
     *,
-    version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True),  # noqa: FBT003
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
     """Price feeds: plugins bring venues, statistics and sinks, a YAML file wires them.
 

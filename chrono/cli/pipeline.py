@@ -25,7 +25,7 @@ def _rounds(text: str) -> int:
     return int(text)
 
 
-Files = Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="FILE...")]
+Files = Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="FILE")]
 File = Annotated[Path, typer.Argument(help="A pipeline file.", metavar="FILE")]
 Rounds = Annotated[int | None, typer.Option(parser=_rounds, metavar="N", help="Stop after this many rounds.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what goes well, too.")]
@@ -93,7 +93,9 @@ def _folders(record: Path | None, names: list[str]) -> list[Path | None]:
 
 @app.command()
 def check(files: Files) -> int:
-    """Say everything that is wrong with pipeline files, without connecting anywhere.
+    """Say everything that is wrong with pipeline files.
+
+    Nothing is connected to.
 
     For example:
 
@@ -116,7 +118,7 @@ def check(files: Files) -> int:
 
 @app.command()
 def show(file: File) -> int:
-    """Print the plan: how each feed is priced, from which markets, over which rates.
+    """Print the plan: feeds, their markets, and their rates.
 
     For example:
 
@@ -132,7 +134,9 @@ def show(file: File) -> int:
 
 @app.command()
 def schema() -> int:
-    """Print the JSON Schema of pipeline files, with the options of everything installed, for editors.
+    """Print the JSON Schema of pipeline files, for editors.
+
+    It has the options of everything that is installed.
 
     For example:
 

@@ -14,7 +14,7 @@ from chrono.cli.pipeline import File, Form, Verbose
 if TYPE_CHECKING:
     from chrono.core.units import Duration
 
-Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="RECORDING...")]
+Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="RECORDING")]
 
 
 def record(
@@ -26,7 +26,9 @@ def record(
     ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Record what the sources of a pipeline receive, without pricing or publishing anything.
+    """Record what the sources of a pipeline receive.
+
+    Nothing is priced or published.
 
     For example:
 
@@ -59,7 +61,9 @@ def replay(
     format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Run a pipeline on a virtual clock over recordings: the same reports, bit for bit.
+    """Run a pipeline over recordings: the same reports, bit for bit.
+
+    Its clock is that of the recordings.
 
     For example:
 
@@ -98,7 +102,9 @@ def decode(
     expect: Annotated[Path | None, typer.Option(help="Compare with these ticks; exit 1 on a difference.")] = None,
     format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,
 ) -> int:
-    """Print what a source makes of recorded frames, a tick a line; frames it cannot read are named on standard error.
+    """Print what a source makes of recorded frames.
+
+    A tick a line; what cannot be read is named on standard error, and the exit code is 1.
 
     For example:
 

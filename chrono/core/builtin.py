@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from statistics import median
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -112,22 +112,16 @@ def capped(weights: Mapping[str, float]) -> dict[str, float]:
     {'a': 0.4, 'b': 0.36, 'c': 0.24}
     """
     limit = max(MAX_SHARE, HEADROOM / len(weights))
-    shares: dict[str, float] = {}
-    free = dict(weights)
-    while free:
-        left = 1.0 - limit * len(shares)
-        total = sum(sorted(free.values()))
-        if total > 0:
-            found = {group: left * (weight / total) for group, weight in free.items()}
-        else:
-            found = dict.fromkeys(free, left / len(free))
-        if max(found.values()) <= limit + _EXACT:
-            return shares | found
-        over = [group for group, share in found.items() if share > limit + _EXACT]
-        shares.update(dict.fromkeys(over, limit))
-        for group in over:
-            del free[group]
-    return shares
+    ranked = sorted(weights.values())
+    totals = list(accumulate(ranked))
+    free, left = len(ranked), 1.0
+    while (total := totals[free - 1]) > 0 and left * (ranked[free - 1] / total) > limit + _EXACT:
+        free -= 1
+        left = 1.0 - limit * (len(ranked) - free)
+    lightest = ranked[free - 1]
+    if total > 0:
+        return {group: left * (w / total) if w <= lightest else limit for group, w in weights.items()}
+    return {group: left / free if w <= lightest else limit for group, w in weights.items()}
 
 
 def weight(members: Sequence[Estimate]) -> float:
@@ -150,8 +144,8 @@ class _Median(Consensus):
 
     config: Config
 
-    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
-        """Return the weight of each group."""
+    def weights(self, turnover: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the weight of each group, given its turnover."""
         raise NotImplementedError
 
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
@@ -167,29 +161,28 @@ class _Median(Consensus):
         if len(groups) < self.config.min_venues:
             raise NoQuorum(len(groups), self.config.min_venues, dropped)
         shares: dict[Market, float] = {}
-        values: list[float] = []
-        for group, share in capped(self.weights(groups)).items():
-            members = groups[group]
-            total = weight(members)
+        used: list[Estimate] = []
+        turnover = {group: weight(members) for group, members in groups.items()}
+        for group, share in capped(self.weights(turnover)).items():
+            members, total = groups[group], turnover[group]
             for e in members:
                 shares[e.market] = share * e.weight / total if total > 0 else share / len(members)
-                values.append(e.value)
-        value = middle(values, list(shares.values()))
-        return Agreement(value, self.confidence(value, groups, limit), shares, dropped)
+                used.append(e)
+        value = middle([e.value for e in used], list(shares.values()))
+        return Agreement(value, self.confidence(value, used, len(groups), limit), shares, dropped)
 
-    def confidence(self, value: float, groups: Mapping[str, Sequence[Estimate]], limit: int) -> float:
+    def confidence(self, value: float, used: Sequence[Estimate], groups: int, limit: int) -> float:
         """Return how much to trust a value, 0 to 1.
 
         Notes
         -----
-        `(1 - 2**-n) / (1 + (s / 20 bp)**2) * (1 - a / 2A)`: n groups, s their median distance from the value relative to
-        it, a their median age, A the greatest age allowed. The engine multiplies by the share of the groups with data
-        that were used.
+        `(1 - 2**-n) / (1 + (s / 20 bp)**2) * (1 - a / 2A)`: n groups, s their median distance from the value
+        relative to it, a their median age, A the greatest age allowed. The engine multiplies by the share of the groups
+        with data that were used.
         """
-        used = [estimate for members in groups.values() for estimate in members]
         spread = median([abs(e.value / value - 1) for e in used]) / TYPICAL_SPREAD
         age = median([e.age for e in used]) / limit if limit else 0.0
-        return (1 - 2.0 ** -len(groups)) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2)
+        return (1 - 2.0**-groups) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2)
 
 
 class Median(_Median):
@@ -197,9 +190,9 @@ class Median(_Median):
 
     type = "median"
 
-    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
+    def weights(self, turnover: Mapping[str, float]) -> Mapping[str, float]:
         """Return equal weights."""
-        return dict.fromkeys(groups, 1.0)
+        return dict.fromkeys(turnover, 1.0)
 
 
 class WeightedMedian(_Median):
@@ -207,9 +200,9 @@ class WeightedMedian(_Median):
 
     type = "weighted_median"
 
-    def weights(self, groups: Mapping[str, Sequence[Estimate]]) -> Mapping[str, float]:
+    def weights(self, turnover: Mapping[str, float]) -> Mapping[str, float]:
         """Return each group's turnover."""
-        return {group: weight(members) for group, members in groups.items()}
+        return turnover
 
 
 def stale(age: int, limit: int) -> Reason:
@@ -222,7 +215,7 @@ class Push(Source):
 
     type = "push"
 
-    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:  # noqa: ARG002 - the board knows its inlet
         """Wait; ticks come from elsewhere."""
         self.context.status("live")
 
@@ -251,5 +244,3 @@ def chrono_sinks() -> Iterable[type[Sink]]:
     from chrono.core.sinks import Console, JsonLines
 
     return [Console, JsonLines]
-
-

@@ -40,7 +40,7 @@ class WallClock:
         await anyio.sleep(seconds)
 
     async def sleep_until(self, instant: int) -> None:
-        while (left := instant - self.now()) >= 0:
+        while (left := instant - self.now()) >= 0:  # noqa: ASYNC110 - nothing but time will pass
             await anyio.sleep(min(left / SECOND + 1e-6, 1.0))
 
 

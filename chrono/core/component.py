@@ -38,7 +38,9 @@ class Emit(Protocol):
 class Recorder(Protocol):
     """Where raw frames go while a pipeline is recorded."""
 
-    def write(self, source: str, kind: str, data: bytes | str | None = None, *, ts: int, conn: int, **more: Any) -> None:
+    def write(
+        self, source: str, kind: str, data: bytes | str | None = None, *, ts: int, conn: int, **more: Any
+    ) -> None:
         """Append one line to the recording."""
         ...
 
@@ -360,4 +362,3 @@ class Migrations(msgspec.Struct, frozen=True):
     name: str
     script_location: str
     version_table: str
-

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from chrono.core.component import Context
 from chrono.core.errors import ConfigError, FrameError
-from chrono.core.recording import Complain, Damage, Record, TickRecord, files, lines, read
+from chrono.core.recording import Complain, Damage, Record, files, lines, read, type_of
 from chrono.core.registry import Registry
 from chrono.core.reporting import encode
 from chrono.core.transport.codec import FrameSource, Session
@@ -135,8 +135,7 @@ class Decoding:
 
     def _tick(self, tick: Trade | Quote | Ticker) -> dict[str, Any]:
         pair = self._pairs.get(tick.symbol) or _as_pair(tick.symbol)
-        row: dict[str, Any] = msgspec.to_builtins(TickRecord.of(tick, None))
-        return {"type": row.pop("type"), "pair": pair, **row}
+        return {"type": type_of(tick), "pair": pair, **msgspec.structs.asdict(tick)}
 
     def line(self, row: dict[str, Any]) -> str:
         """Return a row as one line of JSON."""

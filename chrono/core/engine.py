@@ -110,7 +110,7 @@ class Engine:
                 writer.run(run)
                 files.callback(self._finish, writer, run, rounds)
             sinks = self.pipeline.sinks.values()
-            async with opened((*sinks, *self.pipeline.sources.values())):
+            async with opened((*sinks, *self.pipeline.sources.values())):  # noqa: SIM117 - nested as they stop
                 async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
                     async with self._feeding(writer):
                         await self._price(rounds)

@@ -17,7 +17,11 @@ def lines(pipeline: Pipeline) -> Iterator[str]:
     for plan in plans:
         yield from _feed(plan)
     for name, sink in pipeline.sinks.items():
-        yield f"└─ sink {name}: {_component(sink)}" if name == list(pipeline.sinks)[-1] else f"├─ sink {name}: {_component(sink)}"
+        yield (
+            f"└─ sink {name}: {_component(sink)}"
+            if name == list(pipeline.sinks)[-1]
+            else f"├─ sink {name}: {_component(sink)}"
+        )
 
 
 def _feed(plan: Plan) -> Iterator[str]:

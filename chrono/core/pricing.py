@@ -6,6 +6,7 @@ The same observations, configuration and state give the same report, to the bit;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
@@ -39,7 +40,7 @@ Failure: TypeAlias = tuple[Component, Exception]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How one feed is priced. `conversions` maps each of the feed's markets to its legs, none where it is quoted alike."""
+    """How one feed is priced. `conversions` maps each of the feed's markets to its legs, if any."""
 
     feed: Feed
     aggregator: Aggregator
@@ -133,7 +134,7 @@ class _Work:
                 continue
             try:
                 estimate = aggregate(window)
-                valid = 0.0 < estimate.value < PRICE_LIMIT and 0.0 <= estimate.weight < float("inf")
+                valid = 0.0 < estimate.value < PRICE_LIMIT and 0.0 <= estimate.weight < inf
             except InsufficientData as error:
                 dropped[market] = {"code": Code.INSUFFICIENT_DATA.value, "n": error.n, "wanted": error.wanted}
             except Exception as error:  # noqa: BLE001 - a stranger's bug costs its own estimate, not the round
@@ -149,26 +150,21 @@ class _Work:
     def convert(self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason]) -> Sequence[Estimate]:
         """Bring estimates into the feed's quote with this round's rates."""
         converted = []
-        pair, max_age, conversions = plan.feed.pair, plan.consensus.max_age, plan.conversions
+        pair, max_age, conversions, known = plan.feed.pair, plan.consensus.max_age, plan.conversions, self.conversions
         for estimate in estimates:
             legs = conversions[estimate.market]
             if not legs:
                 converted.append(estimate)
                 continue
-            by = self.conversion(legs, max_age)
+            # all markets that go the same way share what that comes to in this round
+            by = known.get((legs, max_age))
+            if by is None:
+                by = known[legs, max_age] = conversion(legs, self.results, max_age)
             if isinstance(by, Conversion):
                 converted.append(convert(estimate, by, pair))
             else:
                 dropped[estimate.market] = by
         return converted
-
-    def conversion(self, legs: tuple[Leg, ...], max_age: int | None) -> Conversion | Reason:
-        """Return what legs come to in this round; the same for all markets that go that way."""
-        key = legs, max_age
-        found = self.conversions.get(key)
-        if found is None:
-            found = self.conversions[key] = conversion(legs, self.results, max_age)
-        return found
 
     def screen(
         self, plan: Plan, detectors: Sequence[Detector], estimates: Sequence[Estimate], dropped: dict[Market, Reason]
@@ -207,15 +203,15 @@ class _Work:
         if memory is not None:
             self.components[key] = memory
         dropped.update(agreement.dropped)
-        used = tuple(e.market for e in estimates if e.market in agreement.shares)
+        counted = [e for e in estimates if e.market in agreement.shares]
+        used = tuple([e.market for e in counted])
         reason = self.refusal(plan, value, estimates) if valid else _invalid(value)
         if reason is not None:
             return Missing(feed, reason, used, dropped, tuple(estimates))
         confidence = agreement.confidence * _coverage(feed, used, dropped)
-        age = int(median(e.age for e in estimates if e.market in agreement.shares))
-        result = Price(
-            feed, value, confidence, used, dropped, consensus.type, agreement.shares, tuple(estimates), age
-        )
+        age = int(median([e.age for e in counted]))
+        shares, said = agreement.shares, tuple(estimates)
+        result = Price(feed, value, confidence, used, dropped, consensus.type, shares, said, age)
         if feed.limits.max_jump is not None:
             self.published[feed.name] = Published(self.when.as_of, value, _by_group(estimates))
         return result
@@ -249,6 +245,8 @@ def _failed(component: Component) -> Reason:
 
 def _coverage(feed: Feed, used: Sequence[Market], dropped: Mapping[Market, Reason]) -> float:
     """Return the share of the groups that have data which made it into the value."""
+    if used and not dropped:
+        return 1.0
     groups = {market.group for market in used}
     seen = groups | {m.group for m in feed.markets if m in dropped and dropped[m] is not _NO_DATA}
     return len(groups) / len(seen) if seen else 0.0

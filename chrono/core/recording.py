@@ -36,13 +36,18 @@ VERSION = 1
 
 _LONGEST_LINE = 1 << 24
 _NAMED = 20
-_LEAP = 86_400 * SECOND
+_LEAP = 7 * 86_400 * SECOND
 _GZIP = b"\x1f\x8b"
 
 Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 TickType: TypeAlias = Literal["trade", "quote", "ticker"]
 RecordKind: TypeAlias = Literal["open", "sent", "ws", "http", "close", "tick"]
+
+
+def type_of(tick: Tick) -> TickType:
+    """Return what a recording calls a tick."""
+    return "trade" if isinstance(tick, Trade) else "quote" if isinstance(tick, Quote) else "ticker"
 
 
 class TickRecord(msgspec.Struct, omit_defaults=True):
@@ -67,8 +72,7 @@ class TickRecord(msgspec.Struct, omit_defaults=True):
     def of(cls, tick: Tick, pair: Pair | None) -> TickRecord:
         """Write a tick down."""
         values = msgspec.structs.asdict(tick)
-        kind: TickType = "trade" if isinstance(tick, Trade) else "quote" if isinstance(tick, Quote) else "ticker"
-        return cls(type=kind, pair=None if pair is None else str(pair), **values)
+        return cls(type=type_of(tick), pair=None if pair is None else str(pair), **values)
 
     def tick(self, symbol: str) -> Tick:
         """Read it back under the symbol of its market.
@@ -221,7 +225,7 @@ def _lines(path: Path, complain: Complain) -> Iterator[Record]:
     """Yield the records of one file, without those whose time is out of the question."""
     for number, record in _timely(_parsed(path, complain)):
         if record is None:
-            complain(f"{path}:{number}: expected a time near those of the lines beside it, was days away; skipped")
+            complain(f"{path}:{number}: expected a time near those of the lines beside it, was weeks away; skipped")
         else:
             yield record
 
@@ -240,21 +244,21 @@ def _parsed(path: Path, complain: Complain) -> Iterator[tuple[int, Record]]:
 
 
 def _timely(records: Iterator[tuple[int, Record]]) -> Iterator[tuple[int, Record | None]]:
-    """Yield None for a record whose time is more than a day from two neighbours that agree with each other.
+    """Yield None for a record whose time is over a week from two neighbours that agree with each other.
 
     A single damaged time would otherwise have a replay price the rounds of years.
     """
-    near: deque[tuple[int, Record]] = deque(itertools.islice(records, 2))
-    before: Record | None = None
-    while near:
-        near.extend(itertools.islice(records, 1))
-        number, record = near.popleft()
-        beside = [] if before is None else [before.ts]
-        beside += [other.ts for _, other in itertools.islice(near, 2 - len(beside))]
+    after: deque[tuple[int, Record]] = deque(itertools.islice(records, 2))
+    before: deque[int] = deque(maxlen=2)
+    while after:
+        after.extend(itertools.islice(records, 1))
+        number, record = after.popleft()
+        following = [other.ts for _, other in after]
+        beside = [before[-1], following[0]] if before and following else [*before, *following]
         if len(beside) == 2 and _apart(*beside) <= _LEAP < min(_apart(record.ts, ts) for ts in beside):
             yield number, None
             continue
-        before = record
+        before.append(record.ts)
         yield number, record
 
 

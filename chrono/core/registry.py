@@ -109,7 +109,7 @@ class Registry:
         failures = []
         for implementation in self._manager.hook.chrono_event.get_hookimpls():
             try:
-                implementation.function(**{name: event for name in implementation.argnames})
+                implementation.function(**dict.fromkeys(implementation.argnames, event))
             except Exception as error:  # noqa: BLE001 - a listener must not stop what it listens to
                 failures.append(error)
         return failures
@@ -130,7 +130,7 @@ class Registry:
             module = point.load()
         except PluginError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an import does, it is the plugin's
+        except Exception as error:
             reason = f"expected to import {point.value}, was {type(error).__name__}: {error}; reinstall or upgrade it"
             raise PluginError(reason, plugin=point.name, distribution=distribution) from error
         self._loaded.add(key)
@@ -142,13 +142,11 @@ class Registry:
             return ()
         try:
             return list(implementation())
-        except Exception as error:  # noqa: BLE001 - whatever a hook does, it is the plugin's
+        except Exception as error:
             reason = f"hook {hook} expected to return classes, raised {type(error).__name__}: {error}"
             raise PluginError(reason, plugin=name, distribution=distribution) from error
 
-    def _add(
-        self, kind: str, base: type[Component], cls: type[Component], distribution: str, version: str
-    ) -> None:
+    def _add(self, kind: str, base: type[Component], cls: type[Component], distribution: str, version: str) -> None:
         if not (inspect.isclass(cls) and issubclass(cls, base)):
             reason = f"hook {KINDS[kind][0]} expected subclasses of {base.__name__}, was {cls!r}"
             raise PluginError(reason, plugin=str(cls), distribution=distribution)

@@ -167,7 +167,7 @@ class Replay:
         rounds = Rounds(self.pipeline.plans, board, self.pipeline.schedule, span.state, self._deliver, start)
         feeder = Feeder(self.pipeline, board.inlets, self._logger.warning)
         sinks = self.pipeline.sinks.values()
-        async with opened(sinks):
+        async with opened(sinks):  # noqa: SIM117 - nested as they stop
             async with delivering(sinks, WallClock(), self._statuses, grace=math.inf, patient=True) as outlets:
                 for record in itertools.chain((first,), records):
                     await self._take(record, rounds, span, feeder, outlets)
@@ -192,8 +192,10 @@ class Replay:
         if record.ts > rounds.next.as_of:
             await self._price(rounds, min(record.ts, span.until or record.ts), span, outlets)
         await self._pace.keep(record.ts)
-        feeder.feed(record)
         self.frames += 1
+        # the board would price all rounds up to here: those of a stopped replay, or that the run never reached
+        if not self.stop.is_set() and (span.until is None or record.ts <= span.until):
+            feeder.feed(record)
 
     async def _price(self, rounds: Rounds, until: int, span: _Span, outlets: Sequence[Outlet]) -> None:
         """Price the rounds up to an instant, a few at a time: a long gap must not fill memory or be deaf to signals."""

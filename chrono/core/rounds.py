@@ -45,7 +45,13 @@ class Rounds:
     """
 
     def __init__(
-        self, plans: Sequence[Plan], board: Board, schedule: Schedule, state: PricingState, deliver: Deliver, first: Round
+        self,
+        plans: Sequence[Plan],
+        board: Board,
+        schedule: Schedule,
+        state: PricingState,
+        deliver: Deliver,
+        first: Round,
     ) -> None:
         self.state = state
         self.priced = 0

@@ -183,7 +183,7 @@ class Window(msgspec.Struct, eq=False, dict=True):
     as_of, span : int
         Nanoseconds.
     age : int
-        Nanoseconds from the last observation to `as_of`, by its receipt or its corrected event time, whichever is older.
+        Nanoseconds from the last observation to `as_of`, by its receipt or its corrected event time, the older one.
     turnover : float
         Quote units traded per second over the span.
     covers : float
@@ -245,7 +245,8 @@ class TradeWindow(Window, eq=False, dict=True):
     Examples
     --------
     >>> market = Market("kraken", Pair("BTC", "USD"))
-    >>> window = TradeWindow.of(market, as_of=2_000, span=1_000, price=[100.0, 101.0], size=[1.0, 3.0], ts=[1_500, 1_900])
+    >>> prints = {"price": [100.0, 101.0], "size": [1.0, 3.0], "ts": [1_500, 1_900]}
+    >>> window = TradeWindow.of(market, as_of=2_000, span=1_000, **prints)
     >>> window.last, len(window)
     (101.0, 2)
     """
@@ -385,7 +386,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """What is published; `place` is its rank in the pipeline file, `published` is False for a leg that no one declared."""
+    """What is published; `place` is its rank in the pipeline file, `published` False for a leg that no one declared."""
 
     name: str
     pair: Pair

@@ -324,7 +324,7 @@ class Patient(Toy):
 class Litters(Toy):
     """It leaves a task behind."""
 
-    left: list[Any] = []  # noqa: RUF012 - what it leaves
+    left: list[Any] = []
 
     async def run(self, markets: Any, emit: Any) -> None:
         self.left.append(asyncio.get_running_loop().create_task(asyncio.sleep(60)))

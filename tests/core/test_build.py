@@ -68,7 +68,10 @@ def test_rates_are_priced_before_what_they_convert(make: Make) -> None:
 
 def test_declared_rates_are_used_backwards_and_in_chains(make: Make) -> None:
     """An inverse, and two legs."""
-    text = "feeds: {BTC/USD: {markets: ['*:BTC/JPY', '*:BTC/KRW']}, USD/JPY: {}, USDT/KRW: {}, USDT/USD: {}}\nquotes: [USD]\n"
+    text = (
+        "feeds: {BTC/USD: {markets: ['*:BTC/JPY', '*:BTC/KRW']}, USD/JPY: {}, USDT/KRW: {}, USDT/USD: {}}\n"
+        "quotes: [USD]\n"
+    )
     assert markets(make(TWO + text), "BTC/USD") == [
         "v1:BTC/JPY 1/(USD/JPY)",
         "v1:BTC/KRW 1/(USDT/KRW) USDT/USD",
@@ -88,9 +91,16 @@ class Short(Aggregator):
 
 def test_each_market_is_kept_as_long_as_its_longest_window(make: Make) -> None:
     """A feed's own aggregator counts beside the pipeline's."""
-    text = TWO + "quotes: [USD]\naggregator: {short: {window: 5s}}\nfeeds: {BTC/USD: {}, ETH/USD: {aggregator: {short: {window: 2m}}}}\n"
-    pipeline = make(text, aggregator=[Short])
-    assert {str(m): h // SECOND for m, h in pipeline.horizons.items() if m.source == "v1"} == {"v1:BTC/USD": 5, "v1:ETH/USD": 120}
+    text = (
+        "quotes: [USD]\n"
+        "aggregator: {short: {window: 5s}}\n"
+        "feeds: {BTC/USD: {}, ETH/USD: {aggregator: {short: {window: 2m}}}}\n"
+    )
+    pipeline = make(TWO + text, aggregator=[Short])
+    assert {str(m): h // SECOND for m, h in pipeline.horizons.items() if m.source == "v1"} == {
+        "v1:BTC/USD": 5,
+        "v1:ETH/USD": 120,
+    }
 
 
 def test_one_component_serves_all_feeds_that_do_not_override_it(make: Make) -> None:
@@ -101,7 +111,11 @@ def test_one_component_serves_all_feeds_that_do_not_override_it(make: Make) -> N
 
 def test_groups_are_venues(make: Make) -> None:
     """A push source is its own venue unless its options name one."""
-    text = "sources: {v1: {type: push}, v2: {type: push, group: v1}}\nfeeds: {BTC/USD: {consensus: {median: {min_venues: 1}}}}\nquotes: [USD]\n"
+    text = (
+        "sources: {v1: {type: push}, v2: {type: push, group: v1}}\n"
+        "feeds: {BTC/USD: {consensus: {median: {min_venues: 1}}}}\n"
+        "quotes: [USD]\n"
+    )
     (plan,) = make(text).plans
     assert {market.group for market in plan.feed.markets} == {"v1"}
 
@@ -116,8 +130,8 @@ def test_groups_are_venues(make: Make) -> None:
         ),
         (
             "sources: {v1: {type: push}}\nfeeds:\n  BTC/USD: {}\nquotes: [USD]\n",
-            "p.yaml:3:3: feeds.BTC/USD: expected a quorum in reach, was not: BTC/USD needs 2 venues and can have 1 (v1); "
-            "add sources or lower min_venues",
+            "p.yaml:3:3: feeds.BTC/USD: expected a quorum in reach, was not: BTC/USD needs 2 venues and can have 1 "
+            "(v1); add sources or lower min_venues",
         ),
         (
             TWO + "feeds:\n  BTC/USD: {}\nquotes: [USD]\nconsensus:\n  median: {min_venues: 5}\n",
@@ -201,7 +215,9 @@ class Boundless(Aggregator):
 def test_window_of_no_time_is_refused_whatever_the_plugin_allows(make: Make) -> None:
     """Nothing can be traded per second of it."""
     with pytest.raises(ConfigError, match="aggregator.boundless: expected a window of some time, was 0s"):
-        make(TWO + "quotes: [USD]\nfeeds: {BTC/USD: {}}\naggregator: {boundless: {window: 0s}}\n", aggregator=[Boundless])
+        make(
+            TWO + "quotes: [USD]\nfeeds: {BTC/USD: {}}\naggregator: {boundless: {window: 0s}}\n", aggregator=[Boundless]
+        )
 
 
 def test_plan_is_shown_as_a_tree(make: Make) -> None:

@@ -46,7 +46,9 @@ def naive_capped(weights: dict[str, float]) -> dict[str, float]:
 
 def test_last_is_the_newest_print() -> None:
     """Also where nothing was printed in the window itself."""
-    window = TradeWindow.of(MARKET, AS_OF, 60 * SECOND, [1.0, 3.0, 2.0], [1.0, 1.0, 1.0], [AS_OF - 3, AS_OF - 2, AS_OF - 1])
+    window = TradeWindow.of(
+        MARKET, AS_OF, 60 * SECOND, [1.0, 3.0, 2.0], [1.0, 1.0, 1.0], [AS_OF - 3, AS_OF - 2, AS_OF - 1]
+    )
     assert Last().aggregate(window).value == 2.0
 
 

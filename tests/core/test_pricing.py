@@ -176,7 +176,10 @@ class Picky(Detector):
     def screen(self, estimates: Sequence[Estimate], state: Any) -> tuple[Sequence[Verdict], Any]:
         high = [e for e in estimates if e.value > 150]
         seen = {"rounds": (state or {"rounds": 0})["rounds"] + 1}
-        return [Verdict(e.market, keep=False, score=9.0, code="high", data={"value": e.value}, detector="picky") for e in high], seen
+        return [
+            Verdict(e.market, keep=False, score=9.0, code="high", data={"value": e.value}, detector="picky")
+            for e in high
+        ], seen
 
 
 class Raising(Detector):
@@ -196,7 +199,11 @@ def test_rejected_market_is_dropped_with_the_detectors_numbers(make: Make) -> No
     harness.round(1)
     result = harness.round(2)["BTC/USD"]
     assert value(result) == 101.0
-    assert result.dropped[Market("v3", *_pair("BTC/USD", "v3"))] == {"code": "high", "detector": "picky", "value": 200.0}
+    assert result.dropped[Market("v3", *_pair("BTC/USD", "v3"))] == {
+        "code": "high",
+        "detector": "picky",
+        "value": 200.0,
+    }
     assert harness.outcome is not None
     assert [str(verdict.market) for verdict in harness.outcome.report.verdicts] == ["v3:BTC/USD"]
     assert harness.state.components["BTC/USD picky"] == {"rounds": 2}
@@ -220,7 +227,9 @@ class Wild(Consensus):
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
         if estimates[0].value == 7.0:
             raise RuntimeError("no")
-        return Agreement(estimates[0].value if estimates[0].value != 8.0 else float("nan"), 1.0, {estimates[0].market: 1.0})
+        return Agreement(
+            estimates[0].value if estimates[0].value != 8.0 else float("nan"), 1.0, {estimates[0].market: 1.0}
+        )
 
 
 @pytest.mark.parametrize(("last", "expected"), [(7.0, "component_failed"), (8.0, "invalid_value")])
@@ -274,7 +283,9 @@ def test_jump_that_most_venues_made_is_published(make: Make) -> None:
 def test_jump_of_a_minority_is_refused(make: Make) -> None:
     """Two of five who jumped, left alone with one who did not, may not move the price by a third."""
     text = "sources: {v1: {type: push}, v2: {type: push}, v3: {type: push}, v4: {type: push}}\nquotes: [USD]\n"
-    harness = Harness(make, text + "feeds: {BTC/USD: {}}\nlimits: {max_jump: 10%}\nconsensus: {median: {max_age: 5s}}\n")
+    harness = Harness(
+        make, text + "feeds: {BTC/USD: {}}\nlimits: {max_jump: 10%}\nconsensus: {median: {max_age: 5s}}\n"
+    )
     for source in ("v1", "v2", "v3", "v4"):
         harness.trade(source, "BTC/USD", 100.0, 0)
     assert value(harness.round(1)["BTC/USD"]) == 100.0

@@ -42,7 +42,11 @@ def test_route_is_the_shortest_way() -> None:
 
 def test_feeds_come_after_the_rates_they_need() -> None:
     """Topological order, in the order of the file where it is free."""
-    assert order({"BTC/USD": ["USDT/USD"], "USDT/USD": [], "ETH/USD": ["BTC/USD"]}) == ["USDT/USD", "BTC/USD", "ETH/USD"]
+    assert order({"BTC/USD": ["USDT/USD"], "USDT/USD": [], "ETH/USD": ["BTC/USD"]}) == [
+        "USDT/USD",
+        "BTC/USD",
+        "ETH/USD",
+    ]
 
 
 def test_rates_that_need_each_other_are_a_cycle() -> None:

@@ -17,6 +17,8 @@ from chrono.core.component import Detector, Emit, Source
 from chrono.core.engine import Engine
 from chrono.core.errors import ConfigError
 from chrono.core.pipeline import Pipeline
+from chrono.core.pricing import PricingState
+from chrono.core.recording import Run
 from chrono.core.replay import Replay
 from chrono.core.transport.codec import FrameSource
 from chrono.core.types import SECOND, Ack, Estimate, Market, Report, Signal, Tick, Trade, Verdict
@@ -44,7 +46,14 @@ class Wire(FrameSource):
 
 
 def tick(at: float, price: float, source: str = "v1", **more: Any) -> dict[str, Any]:
-    told = {"type": "trade", "pair": "BTC/USD", "price": price, "size": 1.0, "ts_event": START + int(at * SECOND), **more}
+    told = {
+        "type": "trade",
+        "pair": "BTC/USD",
+        "price": price,
+        "size": 1.0,
+        "ts_event": START + int(at * SECOND),
+        **more,
+    }
     return {"v": 1, "ts": START + int(at * SECOND), "source": source, "kind": "tick", "tick": told}
 
 
@@ -89,7 +98,9 @@ async def test_frames_are_parsed_as_they_were_live(make: Make, tmp_path: Path) -
 
 async def test_damaged_lines_are_named_and_skipped(make: Make, tmp_path: Path) -> None:
     """By file and line."""
-    path = write(tmp_path / "r.jsonl", tick(0.1, 1.0), "{oops", '{"v": 9, "ts": 1, "source": "v1", "kind": "ws"}', tick(0.2, 2.0))
+    path = write(
+        tmp_path / "r.jsonl", tick(0.1, 1.0), "{oops", '{"v": 9, "ts": 1, "source": "v1", "kind": "ws"}', tick(0.2, 2.0)
+    )
     with capture_logs() as logs:
         reports, _ = await replayed(make(PUSH), path)
     assert values(reports) == [2.0]
@@ -152,7 +163,9 @@ class Jittery(Source):
 
 async def test_live_run_and_its_replay_are_the_same_to_the_bit(make: Make, tmp_path: Path) -> None:
     """Also the second run, which began with what the first one remembered."""
-    text = TEXT + f"sources: {{jittery: {{}}}}\ndetectors: [memory]\nlimits: {{max_jump: 1%}}\nstate: {tmp_path}/s.json\n"
+    text = (
+        TEXT + f"sources: {{jittery: {{}}}}\ndetectors: [memory]\nlimits: {{max_jump: 1%}}\nstate: {tmp_path}/s.json\n"
+    )
     for run in ("first", "second"):
         live = make(text, source=[Jittery], detector=[Memory])
         began = START + (run == "second") * 3600 * SECOND
@@ -167,7 +180,14 @@ async def test_live_run_and_its_replay_are_the_same_to_the_bit(make: Make, tmp_p
 async def test_replay_passes_over_the_rounds_that_the_run_had_no_time_for(make: Make, tmp_path: Path) -> None:
     """And ends with the run's last round."""
     write(tmp_path / "r.jsonl", *(tick(n, float(n)) for n in range(1, 6)))
-    run = {"every": SECOND, "started": START, "state": {}, "first": START // SECOND + 1, "last": START // SECOND + 4, "skipped": [START // SECOND + 3]}
+    run = {
+        "every": SECOND,
+        "started": START,
+        "state": {},
+        "first": START // SECOND + 1,
+        "last": START // SECOND + 4,
+        "skipped": [START // SECOND + 3],
+    }
     (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(run))
     reports, _ = await replayed(make(PUSH), tmp_path)
     assert values(reports) == [1.0, 2.0, 4.0]
@@ -180,3 +200,13 @@ async def test_another_rhythm_ignores_the_rounds_of_the_run(make: Make, tmp_path
     (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(run))
     reports, _ = await replayed(make(PUSH + "every: 500ms\n"), tmp_path)
     assert values(reports) == [1.0, 1.0, 2.0, 2.0, 3.0]
+
+
+async def test_what_came_after_the_last_round_of_a_run_prices_nothing(make: Make, tmp_path: Path) -> None:
+    """A run that is limited ends before its sources do."""
+    path = write(tmp_path / "r.jsonl", tick(0.5, 1.0), tick(1.5, 2.0), tick(3.5, 3.0))
+    first = START // SECOND + 1
+    run = Run(SECOND, START, msgspec.to_builtins(PricingState()), first, first + 1)
+    (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(run))
+    reports, _ = await replayed(make(PUSH), path)
+    assert values(reports) == [1.0, 2.0]

@@ -102,7 +102,7 @@ def test_limit_ends_the_rounds(runner: Runner) -> None:
 
 def test_fault_of_the_core_is_kept_for_the_engine(runner: Runner) -> None:
     """A tick that meets a bug of ours does not take the blame: the engine raises it."""
-    runner.rounds._plans = [None]  # type: ignore[list-item] # noqa: SLF001
+    runner.rounds._plans = [None]  # type: ignore[list-item]
     runner.trade(1.0, 0.5)
     assert isinstance(runner.rounds.error, AttributeError)
     assert runner.rounds.done

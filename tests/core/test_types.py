@@ -21,7 +21,9 @@ def test_pair_reads_as_it_is_written(text: str) -> None:
     assert str(Pair.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "BTC", "BTCUSD", "btc/usd", "BTC/", "/USD", "BTC/USD/EUR", "BTC/BTC", " BTC/USD", "BTC-USD"])
+@pytest.mark.parametrize(
+    "text", ["", "BTC", "BTCUSD", "btc/usd", "BTC/", "/USD", "BTC/USD/EUR", "BTC/BTC", " BTC/USD", "BTC-USD"]
+)
 def test_what_is_no_pair_is_refused(text: str) -> None:
     """With what was expected."""
     with pytest.raises(ValueError, match="expected"):
@@ -44,7 +46,10 @@ def test_ticks_cannot_be_changed() -> None:
     ("value", "decimals", "text"),
     [
         (67123.455, 2, "67123.46"),
-        (0.125, 2, "0.12"), (0.375, 2, "0.38"), (1e-9, 8, "0.00000000"), (12345.6, -2, "12300"),
+        (0.125, 2, "0.12"),
+        (0.375, 2, "0.38"),
+        (1e-9, 8, "0.00000000"),
+        (12345.6, -2, "12300"),
         (123456789012345.0, 18, "123456789012345." + "0" * 18),
     ],
 )

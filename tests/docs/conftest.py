@@ -65,7 +65,7 @@ class Printed:
     """What a command printed on its two streams, each read from top to bottom as lines are looked for."""
 
     def __init__(self, *streams: str) -> None:
-        self._text = "\n".join(streams)
+        self.streams = streams
         self._left = [[_shape(line) for line in stream.splitlines()] for stream in streams]
 
     def shows(self, line: str) -> bool:
@@ -79,7 +79,7 @@ class Printed:
         return False
 
     def __str__(self) -> str:
-        return self._text
+        return "\n".join(self.streams)
 
 
 @dataclass

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_can_be_followed(name: str, reader: Any) -> None:
     """Files are accepted, commands end as shown and print what is shown, examples are right."""
-    reader.follow(DOCS / name)
+    reader.follow(ROOT / name)

@@ -318,4 +318,4 @@ def test_flood_is_drawn_in_short_slots() -> None:
 def test_module_imports_without_pytest() -> None:
     """The generator runs where no test tool is installed."""
     program = "import sys; sys.modules['pytest'] = None; import chrono.testing.market"
-    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own words
+    subprocess.run([sys.executable, "-c", program], check=True)

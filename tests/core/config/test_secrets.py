@@ -35,7 +35,7 @@ class Options(Config):
     plain: str = ""
     port: int = 0
     secret: SecretStr = SecretStr("")
-    many: list[str] = []  # noqa: RUF012 - pydantic copies it
+    many: list[str] = []
     renamed: str = Field("", alias="other")
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import chrono_simulated
 import pytest
-from chrono_simulated import Simulated
 from pydantic import ValidationError
 
+import chrono_simulated
 from chrono import Context, Market, Pair, Quote, Status, Tick, Trade
+from chrono_simulated import Simulated
 
 pytestmark = pytest.mark.anyio
 

@@ -84,17 +84,18 @@ class Binance(WebSocketSource):
         if event.e == "trade":
             return (_trade(event, event.t),)
         if event.e == "aggTrade":
-            return (_trade(event, event.a),)
+            return (_trade(event, -1 if isinstance(event.a, list) else int(event.a)),)
         if event.e:
             return (Reconnect(event.e),) if event.e == "serverShutdown" else ()
         return _quote(event) if event.s else _answer(frame)
 
 
-def _trade(event: Event, number: float | list[Any]) -> Trade:
-    price, maker = event.p, event.m
-    if isinstance(number, list) or number < 0 or not 0 < price < _LIMIT or event.q < 0 or maker is None or not event.s:
+def _trade(event: Event, number: int) -> Trade:
+    symbol, price, size, time, maker = event.s, event.p, event.q, event.T, event.m
+    if not (symbol and 0.0 < price < _LIMIT and size >= 0.0) or number < 0 or maker is None:
         raise ValueError("expected a trade with s, t or a, p > 0, q >= 0, T and m")
-    return Trade(event.s, price, event.q, "sell" if maker else "buy", str(int(number)), _nanoseconds(event.T))
+    ts = time * 1_000_000 if 10**12 <= time < 10**13 else _nanoseconds(time)
+    return Trade(symbol, price, size, "sell" if maker else "buy", str(number), ts)
 
 
 def _quote(event: Event) -> Iterable[Quote]:
