@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from chrono.core.component import Detector as Detector
     from chrono.core.component import Emit as Emit
     from chrono.core.component import Event as Event
-    from chrono.core.component import Migrations as Migrations
     from chrono.core.component import Sink as Sink
     from chrono.core.component import Source as Source
     from chrono.core.component import Status as Status
@@ -68,7 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "chrono.core.component": (
-        "Aggregator Component Config Consensus Context Detector Emit Event Migrations Sink Source Status"
+        "Aggregator Component Config Consensus Context Detector Emit Event Sink Source Status"
     ),
     "chrono.core.errors": (
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "

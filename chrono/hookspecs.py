@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from chrono.core.component import Aggregator, Consensus, Detector, Event, Migrations, Sink, Source
+    from chrono.core.component import Aggregator, Consensus, Detector, Event, Sink, Source
 
 PROJECT = "chrono"
 
@@ -42,11 +42,6 @@ def chrono_consensus() -> Iterable[type[Consensus]]:  # type: ignore[empty-body]
 @hookspec
 def chrono_sinks() -> Iterable[type[Sink]]:  # type: ignore[empty-body]
     """Return the sinks of this plugin; called once, when a pipeline names one of its entry points."""
-
-
-@hookspec
-def chrono_migrations() -> Iterable[Migrations]:  # type: ignore[empty-body]
-    """Return the tables this plugin owns; called when a store is migrated."""
 
 
 @hookspec

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chrono import hookspecs
-from chrono.core.component import Aggregator, Consensus, Detector, Event, Migrations, Sink, Source, Status
+from chrono.core.component import Aggregator, Consensus, Detector, Event, Sink, Source, Status
 from chrono.core.errors import PluginError
 from chrono.core.registry import KINDS, Registry
 from chrono.hookspecs import hookimpl
@@ -128,18 +128,6 @@ def test_event_reaches_a_plugin_and_its_failure_is_handed_back() -> None:
     failures = registry.notify(event)
     assert heard == [event]
     assert [str(failure) for failure in failures] == ["deaf"]
-
-
-def test_tables_of_a_plugin_are_offered() -> None:
-    """`chrono_migrations` says which tables a plugin owns."""
-
-    @hookimpl
-    def chrono_migrations() -> list[Migrations]:
-        return [Migrations("things", "chrono_thing:migrations", "alembic_version_things")]
-
-    registry = empty()
-    registry.register(module(chrono_migrations=chrono_migrations), "owner")
-    assert [made.name for owned in registry._manager.hook.chrono_migrations() for made in owned] == ["things"]
 
 
 def test_misspelt_hook_is_refused_by_name() -> None:

@@ -26,7 +26,6 @@ from chrono import (
     FrameError,
     InsufficientData,
     Market,
-    Migrations,
     Missing,
     Move,
     NoQuorum,
@@ -256,12 +255,6 @@ def chrono_consensus() -> Iterable[type[Consensus]]:
 def chrono_sinks() -> Iterable[type[Sink]]:
     """Offer one."""
     return [Pager]
-
-
-@hookimpl
-def chrono_migrations() -> Iterable[Migrations]:
-    """Offer tables."""
-    return [Migrations("pager", "chrono_pager:migrations", "alembic_version_pager")]
 
 
 @hookimpl

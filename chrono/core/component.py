@@ -354,11 +354,3 @@ class Event(msgspec.Struct, frozen=True):
     kind: Literal["status", "round"]
     status: Status | None = None
     report: Report | None = None
-
-
-class Migrations(msgspec.Struct, frozen=True):
-    """Tables a plugin owns: its name, where its scripts lie, and its own version table."""
-
-    name: str
-    script_location: str
-    version_table: str

@@ -208,5 +208,5 @@ async def test_what_came_after_the_last_round_of_a_run_prices_nothing(make: Make
     first = START // SECOND + 1
     run = Run(SECOND, START, msgspec.to_builtins(PricingState()), first, first + 1)
     (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(run))
-    reports, _ = await replayed(make(PUSH), path)
-    assert values(reports) == [1.0, 2.0]
+    summary = await Replay(make(PUSH), [path]).run()
+    assert (summary.rounds, summary.priced, summary.ticks) == (2, 2, 2)
