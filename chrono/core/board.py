@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from chrono.core.clock import Clock
@@ -18,7 +17,6 @@ from chrono.core.types import (
     SECOND,
     Kind,
     Market,
-    Prior,
     Quote,
     QuoteWindow,
     Tick,
@@ -48,8 +46,6 @@ _SAMPLE_EVERY = SECOND
 _FIRST_SAMPLES = 16
 _SPARE = 64
 _DAY = 86_400
-
-_prior: Callable[[tuple[float, int]], Prior] = partial(tuple.__new__, Prior)
 
 
 class Offset:
@@ -215,14 +211,9 @@ class _Rows:
             quiet if quiet > age else age,  # noqa: FURB136 - a call costs three times as much, for every market
             self.turnover(start, opens, span),
             1.0 if seen >= span else max(seen, 0) / span,
-            _prior((self.standing(start - 1), ts[start - 1] + offset)) if start else None,
             start,
             len(ts),
         )
-
-    def standing(self, row: int) -> float:
-        """Return the one number that stands for a row."""
-        return self.columns[0][row]
 
     def turnover(self, start: int, opens: int, span: int) -> float:
         """Return quote units traded per second in a window from row `start`, which opens at an instant of the venue."""
@@ -348,9 +339,6 @@ class _Quotes(_Rows):
         ask_sizes.append(ask_size)
         self.place(ts, received)
         return ""
-
-    def standing(self, row: int) -> float:
-        return (self.columns[0][row] + self.columns[1][row]) / 2
 
     def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - a row of quotes is none of trades
         return self._trades.turnover(bisect_right(self._trades.ts, opens), opens, span)

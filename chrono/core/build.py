@@ -117,7 +117,9 @@ class _Builder:
             self.faulty.add(name)
         elif not found and published and not settings.markets:
             self._problem(f"feeds.{name}", f"expected a source that lists {pair}, none does; add one, or state markets")
-        limits = Limits(settings.limits.max_jump, settings.limits.min, settings.limits.max)
+        jump = settings.limits.max_jump
+        # a plain number: reasons are written as JSON
+        limits = Limits(None if jump is None else float(jump), settings.limits.min, settings.limits.max)
         self.settings[name] = settings
         self.feeds[name] = Feed(
             name=name,

@@ -264,7 +264,7 @@ class Aggregator(Component):
         """Make an estimate of a value, with the window's own weight and age."""
         market = window.market
         count = len(window) if n is None else n
-        return Estimate(market, market.pair, value, window.turnover, count, window.age, self.type)
+        return Estimate(market, market.pair, float(value), window.turnover, count, window.age, self.type)
 
 
 class Detector(Component):

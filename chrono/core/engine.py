@@ -19,6 +19,7 @@ from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
 from chrono.core.recording import Run, Writer
+from chrono.core.reporting import encode
 from chrono.core.rounds import Rounds
 from chrono.core.statuses import Statuses
 from chrono.core.types import Market, Report, Tick
@@ -114,7 +115,7 @@ class Engine:
                 async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
                     async with self._feeding(writer):
                         await self._price(rounds)
-        save_state(self.pipeline.state_path, rounds.state)
+        self._save(rounds.state)
         if rounds.error is not None:
             raise rounds.error
         if self._bereft is not None:
@@ -139,7 +140,7 @@ class Engine:
                     rounds.advance(self.clock.now())
                     if rounds.priced - saved >= _STATE_EVERY:
                         saved = rounds.priced
-                        save_state(self.pipeline.state_path, rounds.state)
+                        self._save(rounds.state)
                 self.stop.set()
 
             async def expire(lasts: Duration) -> None:
@@ -230,6 +231,15 @@ class Engine:
             else:
                 return
 
+    def _save(self, state: PricingState) -> None:
+        """Save what rounds remember; what cannot be saved costs that, never the run."""
+        try:
+            save_state(self.pipeline.state_path, state)
+        except (OSError, TypeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            told = f"{self.pipeline.state_path}: expected to save what rounds remember, was refused: {reason}"
+            self.logger.warning(f"{told}; the run goes on, and a restart begins from what was saved before")
+
     def _finish(self, writer: Writer, run: Run, rounds: Rounds) -> None:
         writer.run(msgspec.structs.replace(run, last=rounds.next.id - 1, skipped=rounds.skipped))
 
@@ -312,5 +322,5 @@ def save_state(path: Path | None, state: PricingState) -> None:
     """Write what rounds remember, all of it or nothing."""
     if path is not None:
         draft = path.with_name(path.name + ".draft")
-        draft.write_bytes(msgspec.json.encode(state))
+        draft.write_bytes(encode(state))
         draft.replace(path)

@@ -173,15 +173,19 @@ class _Work:
         for detector in detectors:
             key = f"{plan.feed.name} {detector.context.name}"
             try:
-                verdicts, memory = detector.screen(estimates, self.components.get(key))
+                said, memory = detector.screen(estimates, self.components.get(key))
+                verdicts = tuple(said)
+                rejected = {
+                    verdict.market: {"code": verdict.code, "detector": verdict.detector, **verdict.data}
+                    for verdict in verdicts
+                    if not verdict.keep
+                }
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not cost the round
                 self.failures.append((detector, error))
                 continue
             self.components[key] = memory
             self.verdicts.extend(verdicts)
-            rejected = {verdict.market: verdict for verdict in verdicts if not verdict.keep}
-            for market, verdict in rejected.items():
-                dropped[market] = {"code": verdict.code, "detector": verdict.detector, **verdict.data}
+            dropped.update(rejected)
             estimates = [estimate for estimate in estimates if estimate.market not in rejected]
         return estimates
 
@@ -190,8 +194,11 @@ class _Work:
         feed, consensus, key = plan.feed, plan.consensus, f"{plan.feed.name} {plan.consensus.context.name}"
         try:
             agreement, memory = consensus.agree_with(estimates, self.components.get(key))
-            value = agreement.value
-            valid = 0.0 < value < PRICE_LIMIT and 0.0 <= agreement.confidence <= 1.0
+            value, trust = float(agreement.value), float(agreement.confidence)
+            valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
+            counted = [e for e in estimates if e.market in agreement.shares]
+            age = int(median([e.age for e in counted]))
+            dropped.update(agreement.dropped)
         except NoQuorum as error:
             dropped.update(error.dropped)
             left = tuple(e.market for e in estimates if e.market not in dropped)
@@ -202,14 +209,11 @@ class _Work:
             return Missing(feed, _failed(consensus), (), dropped, tuple(estimates))
         if memory is not None:
             self.components[key] = memory
-        dropped.update(agreement.dropped)
-        counted = [e for e in estimates if e.market in agreement.shares]
         used = tuple([e.market for e in counted])
         reason = self.refusal(plan, value, estimates) if valid else _invalid(value)
         if reason is not None:
             return Missing(feed, reason, used, dropped, tuple(estimates))
-        confidence = agreement.confidence * _coverage(feed, used, dropped)
-        age = int(median([e.age for e in counted]))
+        confidence = trust * _coverage(feed, used, dropped)
         shares, said = agreement.shares, tuple(estimates)
         result = Price(feed, value, confidence, used, dropped, consensus.type, shares, said, age)
         if feed.limits.max_jump is not None:
@@ -256,7 +260,7 @@ def _by_group(estimates: Sequence[Estimate]) -> dict[str, float]:
     groups: dict[str, list[float]] = {}
     for estimate in estimates:
         groups.setdefault(estimate.market.group, []).append(estimate.value)
-    return {group: median(values) for group, values in groups.items()}
+    return {group: float(median(values)) for group, values in groups.items()}
 
 
 def _followed(value: float, last: Published, estimates: Sequence[Estimate], least: float) -> bool:

@@ -58,8 +58,8 @@ class TickRecord(msgspec.Struct, omit_defaults=True):
     symbol: str | None = None
     price: float | None = None
     size: float | None = None
-    side: Side = ""
-    trade_id: str = ""
+    side: Side | None = ""
+    trade_id: str | int | None = ""
     bid: float | None = None
     ask: float | None = None
     bid_size: float | None = None
@@ -84,7 +84,8 @@ class TickRecord(msgspec.Struct, omit_defaults=True):
         """
         try:
             if self.type == "trade":
-                return Trade(symbol, _there(self.price), _there(self.size), self.side, self.trade_id, self.ts_event)
+                number = "" if self.trade_id is None else str(self.trade_id)
+                return Trade(symbol, _there(self.price), _there(self.size), self.side or "", number, self.ts_event)
             if self.type == "quote":
                 sizes = self.bid_size or 0.0, self.ask_size or 0.0
                 return Quote(symbol, _there(self.bid), _there(self.ask), *sizes, self.ts_event)

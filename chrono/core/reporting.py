@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from typing import Any
 
 import msgspec
 
 from chrono.core.types import SECOND, Market, Missing, Price, Reason, Report
 
-encode = msgspec.json.Encoder(decimal_format="string").encode
+
+def plain(value: Any) -> Any:
+    """Return a number of another library, or one that carries its unit, as a plain one.
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    """
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"expected what JSON can hold, was {type(value).__name__}")
+
+
+encode = msgspec.json.Encoder(decimal_format="string", enc_hook=plain).encode
 
 
 def iso(instant: int) -> str:

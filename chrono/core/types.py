@@ -190,13 +190,15 @@ class Window(msgspec.Struct, eq=False, dict=True):
         Share of `span` for which the market was observed at all, 0 to 1.
     prior : Prior or None
         The last observation before the window opens.
+    start, stop : int
+        The rows that lie in the window; the one before them is `prior`.
     ts : int64, shape (n,)
         Event times corrected by the source's clock offset, oldest first, never after `as_of`; read-only.
 
     Notes
     -----
-    Arrays are made when they are first asked for, from rows `_start` to `_stop` of lists that the board may append to
-    meanwhile: most aggregators want few of them, and `last` wants none.
+    Arrays are made when they are first asked for, from lists that the board may append to meanwhile: most aggregators
+    want few of them, and `last` wants none.
     """
 
     kind: ClassVar[Kind]
@@ -210,26 +212,34 @@ class Window(msgspec.Struct, eq=False, dict=True):
     age: int = 0
     turnover: float = 0.0
     covers: float = 1.0
-    prior: Prior | None = None
-    _start: int = 0
-    _stop: int | None = None
+    start: int = 0
+    stop: int | None = None
 
     def __len__(self) -> int:
-        return (len(self._ts) if self._stop is None else self._stop) - self._start
+        return (len(self._ts) if self.stop is None else self.stop) - self.start
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.market}, as_of={self.as_of}, span={self.span}, n={len(self)})"
 
     @cached_property
     def ts(self) -> NDArray[np.int64]:
-        return _frozen(np.minimum(np.array(self._ts[self._start : self._stop], np.int64) + self.offset, self.as_of))
+        return _frozen(np.minimum(np.array(self._ts[self.start : self.stop], np.int64) + self.offset, self.as_of))
 
-    def _newest(self, column: Sequence[float]) -> float:
-        stop = len(column) if self._stop is None else self._stop
-        return column[stop - 1] if stop > self._start or self.prior is None else self.prior.value
+    @cached_property
+    def prior(self) -> Prior | None:
+        row = self.start - 1
+        return None if row < 0 else Prior(self._standing(row), self._ts[row] + self.offset)
+
+    def _standing(self, row: int) -> float:
+        return self._columns[0][row]
+
+    @property
+    def _newest(self) -> float:
+        # of an empty window the last row is the one before it
+        return self._standing(-1 if self.stop is None else self.stop - 1)
 
     def _column(self, index: int) -> NDArray[np.float64]:
-        return _frozen(np.array(self._columns[index][self._start : self._stop], np.float64))
+        return _frozen(np.array(self._columns[index][self.start : self.stop], np.float64))
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -265,7 +275,7 @@ class TradeWindow(Window, eq=False, dict=True):
     @property
     def last(self) -> float:
         """The newest price, from before the window where nothing was printed in it; IndexError if there is none."""
-        return self._newest(self._columns[0])
+        return self._columns[0][-1 if self.stop is None else self.stop - 1]
 
     @cached_property
     def price(self) -> NDArray[np.float64]:
@@ -297,9 +307,10 @@ class QuoteWindow(Window, eq=False, dict=True):
     @property
     def mid(self) -> float:
         """The newest mid price, from before the window where nothing arrived in it; IndexError if there is none."""
-        if self.prior is not None and not len(self):
-            return self.prior.value
-        return (self._newest(self._columns[0]) + self._newest(self._columns[1])) / 2
+        return self._newest
+
+    def _standing(self, row: int) -> float:
+        return (self._columns[0][row] + self._columns[1][row]) / 2
 
     @cached_property
     def bid(self) -> NDArray[np.float64]:
@@ -326,7 +337,7 @@ class TickerWindow(Window, eq=False, dict=True):
     @property
     def last(self) -> float:
         """The newest price, from before the window where nothing arrived in it; IndexError if there is none."""
-        return self._newest(self._columns[0])
+        return self._newest
 
     @cached_property
     def last_price(self) -> NDArray[np.float64]:

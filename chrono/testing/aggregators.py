@@ -16,7 +16,6 @@ from chrono.core.types import (
     Estimate,
     Market,
     Pair,
-    Prior,
     QuoteWindow,
     TickerWindow,
     TradeWindow,
@@ -194,17 +193,18 @@ class _Points:
 
     def window(self, aggregator: type[Aggregator]) -> Any:
         """Return the window that an aggregator reads; quotes and tickers are made around the same prices."""
-        prices, sizes = self.prices, self.sizes
+        stood = [] if self.prior is None else [self.prior]
+        prices, sizes = stood + self.prices, [0.0] * len(stood) + self.sizes
+        ts = [AS_OF - SPAN - SECOND] * len(stood) + self.ts
         columns: Mapping[str, list[list[float]]] = {
             "trades": [prices, sizes, [1.0] * len(prices)],
             "quotes": [prices, prices, sizes, sizes],
             "tickers": [prices, sizes],
         }
-        prior = None if self.prior is None else Prior(self.prior, AS_OF - SPAN - SECOND)
         age = AS_OF - self.ts[-1] if self.ts else 5 * SECOND
         turnover = sum(p * q for p, q in zip(prices, sizes, strict=True)) * SECOND / SPAN
         kind = aggregator.reads
-        return _WINDOWS[kind](MARKET, AS_OF, SPAN, columns[kind], self.ts, age=age, turnover=turnover, prior=prior)
+        return _WINDOWS[kind](MARKET, AS_OF, SPAN, columns[kind], ts, age=age, turnover=turnover, start=len(stood))
 
 
 def _poor() -> Iterator[_Points]:

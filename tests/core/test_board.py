@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
 
 import pytest
 
 from chrono.core.board import AHEAD, BUCKET, IDS, RAW, Board, Inlet, Offset
 from chrono.core.clock import VirtualClock
-from chrono.core.types import SECOND, Market, Pair, Quote, QuoteWindow, Ticker, TickerWindow, Trade, TradeWindow
+from chrono.core.types import SECOND, Market, Pair, Quote, QuoteWindow, Tick, Ticker, TickerWindow, Trade, TradeWindow
 
 NOW = 1_795_342_500 * SECOND
 MARKET = Market("v1", Pair("BTC", "USD"), "v1", "BTCUSD")
@@ -99,6 +100,28 @@ def test_crossed_and_impossible_books_are_refused(quote: Quote) -> None:
     assert made.window(MARKET, "quotes", SECOND, NOW) is None
 
 
+@pytest.mark.parametrize(
+    "tick",
+    [
+        Trade("BTCUSD", None, 1.0),  # type: ignore[arg-type]
+        Trade("BTCUSD", "100", 1.0),  # type: ignore[arg-type]
+        Trade("BTCUSD", Decimal(100), 1.0),  # type: ignore[arg-type]
+        Trade("BTCUSD", 100.0, Decimal(1)),  # type: ignore[arg-type]
+        Trade("BTCUSD", 100.0, 1.0, ts_event="now"),  # type: ignore[arg-type]
+        Quote("BTCUSD", 99.0, None),  # type: ignore[arg-type]
+        Ticker("BTCUSD", Decimal(100), 1.0),  # type: ignore[arg-type]
+        Ticker("BTCUSD", 100.0, Decimal(1)),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_number_is_refused_at_the_edge(tick: Tick) -> None:
+    """A parser that passes on what it found, null or text, costs neither its connection nor a round."""
+    made, inlet = board()
+    inlet(tick, NOW)
+    assert (inlet.accepted, inlet.dropped["invalid"]) == (0, 1)
+    inlet(trade(at=NOW), NOW)
+    assert trades(made, NOW).turnover > 0
+
+
 def test_unknown_symbols_are_counted() -> None:
     """What nobody asked for is dropped."""
     _, inlet = board()
@@ -175,12 +198,23 @@ def test_minutes_of_late_prints_do_not_pass_for_a_clock_that_is_off() -> None:
     assert inlet.offset.value == 0
 
 
-def test_offset_is_never_beyond_its_bound() -> None:
+@pytest.mark.parametrize(("delta", "value"), [(60 * SECOND, 0), (-60 * SECOND, -AHEAD)])
+def test_offset_is_never_beyond_its_bound(delta: int, value: int) -> None:
     """A delay of a minute counts as age, not as a clock."""
     offset = Offset()
     for second in range(100):
-        offset.measure(60 * SECOND, NOW + second * SECOND)
-    assert offset.value == AHEAD
+        offset.measure(delta, NOW + second * SECOND)
+    assert offset.value == value
+
+
+def test_old_prints_at_the_start_do_not_pass_for_a_clock_that_is_off() -> None:
+    """A venue that begins with its last fifty trades is believed when it then dates one a moment ahead of us."""
+    made, inlet = board()
+    for number in range(50):
+        inlet(trade(at=NOW - 300 * SECOND + number * SECOND), NOW)
+    inlet(trade(101.0, at=NOW + SECOND + 5_000_000), NOW + SECOND)
+    assert (inlet.offset.value, inlet.dropped) == (-5_000_000, {})
+    assert len(trades(made, NOW + SECOND, 10 * SECOND)) == 1
 
 
 def test_quotes_without_a_time_stand_at_their_receipt() -> None:
@@ -212,6 +246,16 @@ def test_turnover_is_quote_units_per_second_of_the_span() -> None:
         inlet(trade(100.0, 3.0, NOW + at * SECOND), NOW + second * SECOND)
         trades(made, NOW + second * SECOND)
     assert trades(made, NOW + 20 * SECOND, 15 * SECOND).turnover == pytest.approx(2 * 300.0 / 15)
+
+
+def test_absurd_print_does_not_cost_a_market_its_turnover() -> None:
+    """Neither while it is remembered, when it drowns sums that begin before it, nor afterwards."""
+    made, inlet = board(10 * SECOND)
+    inlet(trade(9e14, 9e14, at=NOW), NOW)
+    for second in range(1, 3600):
+        inlet(trade(100.0, 2.0, at=NOW + second * SECOND), NOW + second * SECOND)
+        if second in {20, 3599}:
+            assert trades(made, NOW + second * SECOND, 10 * SECOND).turnover == pytest.approx(200.0)
 
 
 def test_flood_folds_into_buckets_and_keeps_its_sums() -> None:
@@ -251,6 +295,27 @@ def test_what_no_window_reaches_is_forgotten() -> None:
     assert len(trades(made, NOW + 3600 * SECOND, 3600 * SECOND)) < 200
 
 
+def test_late_rows_are_bounded_like_others() -> None:
+    """A venue whose first print is its newest one for ever does not fill memory."""
+    made, inlet = board()
+    inlet(trade(at=NOW), NOW)
+    for number in range(10 * RAW):
+        inlet(trade(at=NOW - 1 - number % 1000), NOW)
+    assert len(trades(made, NOW, 3600 * SECOND)) < 2 * RAW
+
+
+def test_print_dated_ahead_does_not_shorten_the_window() -> None:
+    """What is forgotten is decided by our clock: one print may be dated ten seconds ahead."""
+    made, inlet = board(10 * SECOND)
+    for tenth in range(200):
+        inlet(trade(at=NOW + tenth * SECOND // 10), NOW + tenth * SECOND // 10)
+    now = NOW + 20 * SECOND
+    for number in range(RAW):
+        inlet(trade(at=now + 9 * SECOND), now + number)
+    window = trades(made, now + RAW, 10 * SECOND)
+    assert window.ts[0] < now - 9 * SECOND
+
+
 def test_the_last_row_before_the_window_is_kept() -> None:
     """A market that fell silent still has the price that stood when the window opened."""
     made, inlet = board(10 * SECOND)
@@ -285,3 +350,16 @@ def test_ticks_without_a_receipt_are_stamped_and_told() -> None:
     made.inlets["v1"](trade())
     assert told == [NOW]
     assert trades(made, NOW, SECOND).age == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_window_keeps_what_it_saw_while_the_board_goes_on(late: bool) -> None:
+    """Arrays are made when asked for; what arrives, is forgotten or is folded meanwhile does not show in them."""
+    made, inlet = board(SECOND)
+    for row in range(50):
+        inlet(trade(100.0 + row, at=NOW + row), NOW + row)
+    early, other = trades(made, NOW + 50, SECOND), trades(made, NOW + 50, SECOND)
+    prices, times = early.price.tolist(), early.ts.tolist()
+    for row in range(50, 3 * RAW):
+        inlet(trade(200.0, at=NOW + row * BUCKET // 50 - (BUCKET if late and row % 2 else 0)), NOW + row * BUCKET // 50)
+    assert (other.price.tolist(), other.ts.tolist(), other.last, len(other)) == (prices, times, 149.0, 50)

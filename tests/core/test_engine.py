@@ -252,6 +252,15 @@ async def test_state_is_kept_across_restarts(make: Make, tmp_path: Path) -> None
     assert load_state(tmp_path / "state.json").published["BTC/USD"].value == 100.0
 
 
+async def test_state_that_cannot_be_saved_costs_no_run(make: Make, tmp_path: Path) -> None:
+    """A disk that refuses is told; the rounds go on."""
+    text = TEXT + f"sources: {{steady: {{}}}}\nstate: {tmp_path / 'nowhere' / 'state.json'}\n"
+    with capture_logs() as said:
+        summary = await Engine(make(text, source=[Steady]), VirtualClock(START), rounds=1).run()
+    assert summary.priced == 1
+    assert "was refused: No such file or directory; the run goes on" in said[-1]["event"]
+
+
 def test_damaged_state_is_refused(tmp_path: Path) -> None:
     """With what to do, and without touching it."""
     path = tmp_path / "state.json"

@@ -13,6 +13,7 @@ from chrono.core.clock import VirtualClock
 from chrono.core.component import Aggregator, Consensus, Detector
 from chrono.core.errors import InsufficientData
 from chrono.core.pricing import Outcome, PricingState, price
+from chrono.core.reporting import encode
 from chrono.core.types import SECOND, Agreement, Estimate, Market, Missing, Price, Round, Trade, TradeWindow, Verdict
 from tests.core.conftest import Make
 
@@ -219,6 +220,46 @@ def test_failing_detector_is_passed_over(make: Make) -> None:
     assert {component.type for component, _ in harness.outcome.failures} == {"raising"}
 
 
+class Speechless(Detector):
+    """Forgets its verdicts."""
+
+    type = "speechless"
+
+    def screen(self, estimates: Sequence[Estimate], state: Any) -> tuple[Any, Any]:
+        return None, state
+
+
+def test_detector_that_forgets_its_verdicts_is_passed_over(make: Make) -> None:
+    """As is one that raises: the core does not die of it."""
+    harness = Harness(make, BTC + "detectors: [speechless]\n", detector=[Speechless])
+    for source in ("v1", "v2"):
+        harness.trade(source, "BTC/USD", 100.0, 0)
+    assert value(harness.round(1)["BTC/USD"]) == 100.0
+    assert harness.outcome is not None
+    assert {component.type for component, _ in harness.outcome.failures} == {"speechless"}
+
+
+class Numpy(Aggregator):
+    """Answers with a number of numpy, as `window.price[-1]` is one."""
+
+    type = "numpy"
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        return self.estimate(window, window.price[-1])
+
+
+def test_numbers_of_numpy_are_published_as_plain_ones(make: Make) -> None:
+    """Their repr is no number, and JSON does not know them."""
+    harness = Harness(make, BTC + "aggregator: numpy\nlimits: {max_jump: 10%}\n", aggregator=[Numpy])
+    for at, price_ in ((0, 100.0), (1, 200.0)):
+        for source in ("v1", "v2") if at == 0 else ("v1",):
+            harness.trade(source, "BTC/USD", price_, at)
+        result = harness.round(at + 1)["BTC/USD"]
+    assert isinstance(result, Missing)
+    assert encode(result.reason) == b'{"code":"max_jump","value":150.0,"previous":100.0,"limit":0.1}'
+    assert type(harness.state.published["BTC/USD"].value) is float
+
+
 class Wild(Consensus):
     """Answers what its first estimate tells it to."""
 
@@ -227,12 +268,14 @@ class Wild(Consensus):
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
         if estimates[0].value == 7.0:
             raise RuntimeError("no")
+        if estimates[0].value == 6.0:
+            return Agreement(6.0, 1.0, {})
         return Agreement(
             estimates[0].value if estimates[0].value != 8.0 else float("nan"), 1.0, {estimates[0].market: 1.0}
         )
 
 
-@pytest.mark.parametrize(("last", "expected"), [(7.0, "component_failed"), (8.0, "invalid_value")])
+@pytest.mark.parametrize(("last", "expected"), [(6.0, "component_failed"), (7.0, "component_failed"), (8.0, "invalid_value")])
 def test_broken_consensus_costs_its_feed_alone(make: Make, last: float, expected: str) -> None:
     """The other feeds are priced, nonsense is not published."""
     text = THREE + "feeds: {BTC/USD: {consensus: wild}, ETH/USD: {}}\n"

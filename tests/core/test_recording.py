@@ -10,7 +10,7 @@ import pytest
 from chrono.core import recording
 from chrono.core.errors import ConfigError
 from chrono.core.recording import Run, Writer, files, read, runs
-from chrono.core.types import SECOND
+from chrono.core.types import SECOND, Trade
 
 START = 1_795_342_500 * SECOND
 
@@ -129,3 +129,17 @@ def test_account_of_a_run_stands_beside_its_recording(tmp_path: Path) -> None:
         None,
         (5, 9, [7]),
     ]
+
+
+@pytest.mark.parametrize(("trade_id", "side", "expected"), [("9", '"buy"', "9"), (9, "null", "9"), ("null", '""', "")])
+def test_tick_of_another_hand_is_read(trade_id: object, side: str, expected: str, tmp_path: Path) -> None:
+    """An id may be a number, and what is unknown may be null as well as left out."""
+    number = f'"{trade_id}"' if trade_id == "9" else trade_id
+    path = tmp_path / "ticks.jsonl"
+    tick = f'{{"type":"trade","pair":"BTC/USD","price":1,"size":2,"side":{side},"trade_id":{number},"ts_event":null}}'
+    path.write_text(f'{{"v":1,"ts":5,"source":"v1","kind":"tick","tick":{tick}}}\n')
+    (record,) = read([path], fail)
+    assert record.tick is not None
+    trade = record.tick.tick("BTC/USD")
+    assert isinstance(trade, Trade)
+    assert (trade.trade_id, trade.ts_event) == (expected, None)

@@ -67,8 +67,10 @@ def test_prices_come_through_to_the_digit(price: Decimal) -> None:
 def test_window_falls_back_on_what_stood_before_it() -> None:
     """An empty window has a last price where there was one before, and none where there was not."""
     market = Market("v", BTC)
-    assert TradeWindow(market, SECOND, SECOND, ([], [], []), [], prior=Prior(5.0, 0)).last == 5.0
-    assert QuoteWindow(market, SECOND, SECOND, ([], [], [], []), [], prior=Prior(5.0, 0)).mid == 5.0
+    trades = TradeWindow(market, SECOND, SECOND, ([5.0], [1.0], [1.0]), [0], start=1)
+    assert (len(trades), trades.prior, trades.last) == (0, Prior(5.0, 0), 5.0)
+    quotes = QuoteWindow(market, SECOND, SECOND, ([4.0], [6.0], [1.0], [1.0]), [0], start=1)
+    assert (len(quotes), quotes.prior, quotes.mid) == (0, Prior(5.0, 0), 5.0)
     with pytest.raises(IndexError):
         _ = TradeWindow.of(market, SECOND, SECOND, [], [], []).last
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrono import InsufficientData, Market, Pair, Prior, TradeWindow
+from chrono import InsufficientData, Market, Pair, TradeWindow
 from chrono.testing import AggregatorContract
 from chrono_twap import Twap
 
@@ -24,9 +24,10 @@ def window(points: Sequence[tuple[float, int]], prior: float | None = None, age:
     """Return a window of prices and how many nanoseconds before its end they were printed."""
     ordered = sorted(points, key=lambda point: -point[1])
     price, ts = [p for p, _ in ordered], [AS_OF - before for _, before in ordered]
+    if prior is not None:
+        price, ts = [prior, *price], [AS_OF - 5 * SPAN, *ts]
     columns = (price, [1.0] * len(price), [1.0] * len(price))
-    standing = None if prior is None else Prior(prior, AS_OF - 5 * SPAN)
-    return TradeWindow(MARKET, AS_OF, SPAN, columns, ts, prior=standing, age=age)
+    return TradeWindow(MARKET, AS_OF, SPAN, columns, ts, start=int(prior is not None), age=age)
 
 
 def naive(window: TradeWindow) -> float:
