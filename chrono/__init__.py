@@ -66,9 +66,7 @@ if TYPE_CHECKING:
     from chrono.hookspecs import hookimpl as hookimpl
 
 _HOMES = {
-    "chrono.core.component": (
-        "Aggregator Component Config Consensus Context Detector Emit Event Sink Source Status"
-    ),
+    "chrono.core.component": ("Aggregator Component Config Consensus Context Detector Emit Event Sink Source Status"),
     "chrono.core.errors": (
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"

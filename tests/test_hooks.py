@@ -127,7 +127,7 @@ def test_event_reaches_a_plugin_and_its_failure_is_handed_back() -> None:
     event = Event("status", status=Status("kraken", "live"))
     failures = registry.notify(event)
     assert heard == [event]
-    assert [str(failure) for failure in failures] == ["deaf"]
+    assert {plugin: str(failure) for plugin, failure in failures.items()} == {"fails": "deaf"}
 
 
 def test_misspelt_hook_is_refused_by_name() -> None:

@@ -116,8 +116,9 @@ def decode(
     from chrono.core.registry import Registry
 
     _readable(recordings)
-    work = Decoding(Registry(), type, _say, source=source, pairs=pair or [], raw=raw)
     wanted = None if expect is None else Expected(expect)
+    pairs = [*(pair or []), *(wanted.pairs if wanted is not None else [])]
+    work = Decoding(Registry(), type, _say, source=source, pairs=pairs, raw=raw)
     different = 0
     for number, row in enumerate(work.rows(recordings), 1):
         typer.echo(work.line(row) if format is Form.JSON else work.text(row))

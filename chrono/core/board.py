@@ -6,9 +6,11 @@ buckets of 100 ms, so a window never silently becomes shorter than it says.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import mul
 from typing import Any
 
 from chrono.core.clock import Clock
@@ -46,6 +48,8 @@ _SAMPLE_EVERY = SECOND
 _FIRST_SAMPLES = 16
 _SPARE = 64
 _DAY = 86_400
+_DROWNED = 1e-6
+"""Below this part of a running sum, its difference to an earlier one is too coarse."""
 
 
 class Offset:
@@ -75,6 +79,8 @@ class Offset:
 
     def measure(self, delta: int, received: int) -> None:
         """Take one sample, `received - ts_event` in nanoseconds."""
+        if delta > AHEAD:
+            return
         if len(self._recent) == _SAMPLES:
             del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
         self._recent.append(delta)
@@ -82,7 +88,7 @@ class Offset:
         n = len(self._sorted)
         low, high = self._sorted[(n - 1) // 2], self._sorted[n // 2]
         median = low if abs(low) < abs(high) else high
-        self.value = max(-AHEAD, min(AHEAD, median))
+        self.value = max(-AHEAD, median)
         self.room = AHEAD - self.value
         if n >= _FIRST_SAMPLES:
             self.next_at = received + _SAMPLE_EVERY
@@ -131,6 +137,8 @@ class _Rows:
         for column, value in zip(self.columns, values, strict=True):
             column.insert(at, value)
         self.ts.insert(at, ts)
+        if len(self.ts) >= self.full:
+            self.shrink()
 
     def place(self, ts: int, received: int) -> None:
         """Finish a row whose values were appended."""
@@ -151,7 +159,9 @@ class _Rows:
 
     def shrink(self) -> None:
         """Forget what no window reaches, all but the row before; fold what is still too much."""
-        gone = bisect_left(self.ts, self.ts[-1] - self.horizon) - 1
+        # by our clock as well: a row may be dated ahead of it
+        newest = min(self.ts[-1], self.received - self.offset.value)
+        gone = bisect_left(self.ts, newest - self.horizon) - 1
         if gone > 0:
             self.delete(gone)
         if len(self.ts) > RAW:
@@ -221,7 +231,7 @@ class _Rows:
 
 
 class _Trades(_Rows):
-    __slots__ = ("_forgotten", "_old", "_traded", "_young")
+    __slots__ = ("_old", "_traded", "_young")
 
     width = 3
     window = TradeWindow
@@ -229,13 +239,13 @@ class _Trades(_Rows):
     def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
         super().__init__(market, horizon, offset)
         self._traded: list[float] = []
-        self._forgotten = 0.0
         self._young: set[str] = set()
         self._old: set[str] = set()
 
     def take(self, tick: Trade, received: int) -> str:
         # one pass per trade of every venue: whatever it called would cost more than what it does
-        price, size, ts, trade_id = tick.price, tick.size, tick.ts_event, tick.trade_id
+        # what is no float fails in the addition, and is not met in the middle of a round
+        price, size, ts, trade_id = tick.price + 0.0, tick.size + 0.0, tick.ts_event, tick.trade_id
         if not (0.0 < price < PRICE_LIMIT and 0.0 <= size < PRICE_LIMIT):
             return "invalid"
         offset = self.offset
@@ -275,9 +285,8 @@ class _Trades(_Rows):
         super().insert(values, ts)
 
     def delete(self, count: int) -> None:
-        self._sum()
-        self._forgotten = self._traded[count - 1]
-        del self._traded[:count]
+        # summed up afresh, so that no absurd print stays in the sums for good
+        self._traded.clear()
         super().delete(count)
 
     def fold(self, count: int) -> None:
@@ -298,15 +307,18 @@ class _Trades(_Rows):
         if len(self._traded) < len(self.ts):
             self._sum()
         traded = self._traded
-        if not traded:
+        if start >= len(traded):
             return 0.0
-        made = traded[-1] - (traded[start - 1] if start else self._forgotten)
-        return made * SECOND / span if made > 0.0 else 0.0
+        made = traded[-1] - traded[start - 1] if start else traded[-1]
+        if made < traded[-1] * _DROWNED:
+            prices, sizes, _ = self.columns
+            made = math.fsum(map(mul, prices[start:], sizes[start:]))
+        return made * SECOND / span
 
     def _sum(self) -> None:
         """Bring the running sums of turnover up to date."""
         prices, sizes, _ = self.columns
-        total = self._traded[-1] if self._traded else self._forgotten
+        total = self._traded[-1] if self._traded else 0.0
         for row in range(len(self._traded), len(self.ts)):
             total += prices[row] * sizes[row]
             self._traded.append(total)
@@ -351,17 +363,18 @@ class _Tickers(_Rows):
     window = TickerWindow
 
     def take(self, tick: Ticker, received: int) -> str:
-        if not (0.0 < tick.last < PRICE_LIMIT and 0.0 <= tick.volume_24h < PRICE_LIMIT):
+        price, volume = tick.last + 0.0, tick.volume_24h + 0.0
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= volume < PRICE_LIMIT):
             return "invalid"
         ts = self.offset.dated(tick.ts_event, received)
         if ts is None:
             return "future"
         if self.ts and ts < self.ts[-1]:
-            self.insert((tick.last, tick.volume_24h), ts)
+            self.insert((price, volume), ts)
             return ""
-        last, volume = self.columns
-        last.append(tick.last)
-        volume.append(tick.volume_24h)
+        prices, volumes = self.columns
+        prices.append(price)
+        volumes.append(volume)
         self.place(ts, received)
         return ""
 
@@ -415,11 +428,12 @@ class Inlet:
         if received > self._board.sealed_until:
             self._board.seal(received)
         try:
-            rows = self._rows[tick.symbol][type(tick)]
+            fault = self._rows[tick.symbol][type(tick)].take(tick, received)
         except KeyError:
             fault = "invalid" if tick.symbol in self._rows else "unknown_symbol"
-        else:
-            fault = rows.take(tick, received)
+        except TypeError:
+            # a parser that passed on null or text: a check of types for every tick would cost more
+            fault = "invalid"
         if fault:
             self.dropped[fault] += 1
         else:

@@ -67,6 +67,7 @@ class _Builder:
         self.settings: dict[str, FeedConfig] = {}
         self.conversions: dict[str, dict[Market, tuple[Leg, ...]]] = {}
         self.faulty: set[str] = set()
+        self.unreachable: set[str] = set()
 
     def cross_check(self) -> list[str]:
         """Return what only the whole of a file shows; what is faulty in itself gives rise to nothing more."""
@@ -169,6 +170,10 @@ class _Builder:
             return Market(name, pair, source.group, source.symbol(pair))
         except ValueError as error:
             return f"{name} does not list {pair}: {error}"
+        except Exception as error:  # noqa: BLE001 - a stranger's bug is told like any other problem of the file
+            told = f"plugin {source.type} failed to name {pair}: {type(error).__name__}: {error}; tell its author"
+            self._problem(f"sources.{name}", told)
+            return told
 
     def _convert(self, name: str) -> None:
         """Find how each market of a feed reaches its quote, adding the legs that no one declared."""
@@ -241,9 +246,13 @@ class _Builder:
 
     def _quorum(self, feed: Feed, consensus: Consensus, path: str) -> None:
         groups = sorted({market.group for market in feed.markets})
-        if feed.markets and feed.name not in self.faulty and len(groups) < consensus.wanted:
-            what = f"{feed.name} needs {consensus.wanted} venues and can have {len(groups)} ({', '.join(groups)})"
-            self._problem(path, f"expected a quorum in reach, was not: {what}; add sources or lower min_venues")
+        if not feed.markets or feed.name in self.faulty or path in self.unreachable or len(groups) >= consensus.wanted:
+            return
+        self.unreachable.add(path)
+        what = f"{feed.name} needs {consensus.wanted} venues and can have {len(groups)} ({', '.join(groups)})"
+        shared = "; sources of one type are one venue unless `group` says otherwise"
+        hint = shared if len(groups) < len({market.source for market in feed.markets}) else ""
+        self._problem(path, f"expected a quorum in reach, was not: {what}; add sources or lower min_venues{hint}")
 
     def _symbols(self) -> None:
         """Refuse two pairs under one symbol: their ticks could not be told apart."""

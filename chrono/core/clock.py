@@ -40,6 +40,8 @@ class WallClock:
         await anyio.sleep(seconds)
 
     async def sleep_until(self, instant: int) -> None:
+        # others run although we are late
+        await anyio.lowlevel.checkpoint()
         while (left := instant - self.now()) >= 0:  # noqa: ASYNC110 - nothing but time will pass
             await anyio.sleep(min(left / SECOND + 1e-6, 1.0))
 

@@ -30,7 +30,11 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Emit(Protocol):
-    """Hand a tick to the board; `received` is the time of receipt, now when it is not given."""
+    """Hand a tick to the board; `received` is the time of receipt, now when it is not given.
+
+    Only chrono's own connections may state it: what a source with its own one emits is stamped as it comes in, so that
+    no tick claims to be older than a round that was priced without it.
+    """
 
     def __call__(self, tick: Tick, received: int | None = None) -> None: ...
 
@@ -322,7 +326,7 @@ class Sink(Component):
     Attributes
     ----------
     buffer : int
-        Reports it may be behind before the oldest is dropped and counted.
+        Reports it may be behind before the oldest is dropped and counted; at least 1.
     """
 
     buffer: ClassVar[int] = 16

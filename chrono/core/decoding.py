@@ -170,6 +170,12 @@ class Expected:
         if problems:
             raise ConfigError(*problems)
 
+    @property
+    def pairs(self) -> Sequence[str]:
+        """The pairs that are expected, each once: their symbols can be recognised."""
+        stated = (_as_pair(str(row.get("pair"))) for _, row in self._left)
+        return list(dict.fromkeys(pair for pair in stated if pair is not None))
+
     def compare(self, number: int, row: dict[str, Any]) -> Iterator[str]:
         """Yield how the next tick differs from what was expected."""
         if not self._left:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import structlog
 
 from chrono.core.board import Inlet
 from chrono.core.clock import Clock, WallClock
-from chrono.core.component import Component, Context, Source
-from chrono.core.errors import PermanentError, TransientError
+from chrono.core.component import Component, Context, Emit, Source
+from chrono.core.errors import PermanentError, RateLimited, TransientError, first
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
@@ -22,13 +23,16 @@ from chrono.core.recording import Run, Writer
 from chrono.core.reporting import encode
 from chrono.core.rounds import Rounds
 from chrono.core.statuses import Statuses
-from chrono.core.types import Market, Report, Tick
+from chrono.core.transport.backoff import Backoff
+from chrono.core.transport.outage import pause
+from chrono.core.types import SECOND, Market, Report, Tick
 from chrono.core.units import Duration
 
 GRACE = 5.0
 """Seconds that sinks have to deliver what is queued when a pipeline stops."""
 
 _RETRY = (1.0, 60.0)
+_HEALTHY = 60 * SECOND
 _STATE_EVERY = 60
 _OFF = "it stays off until the pipeline is started again"
 
@@ -111,7 +115,7 @@ class Engine:
                 writer.run(run)
                 files.callback(self._finish, writer, run, rounds)
             sinks = self.pipeline.sinks.values()
-            async with opened((*sinks, *self.pipeline.sources.values())):  # noqa: SIM117 - nested as they stop
+            async with opened((*sinks, *self.pipeline.sources.values()), self.statuses):  # noqa: SIM117 - nested as they stop
                 async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
                     async with self._feeding(writer):
                         await self._price(rounds)
@@ -149,27 +153,30 @@ class Engine:
 
             waiting.start_soon(tick)
             for outlet in self._outlets:
-                if (instants := outlet.sink.trigger(self.clock)) is not None:
-                    waiting.start_soon(self._answer, outlet, instants, rounds)
+                waiting.start_soon(self._answer, outlet, rounds)
             if self._lasts is not None:
                 waiting.start_soon(expire, self._lasts)
             await self.stop.wait()
             waiting.cancel_scope.cancel()
 
-    async def _answer(self, outlet: Outlet, instants: AsyncIterator[int], rounds: Rounds) -> None:
+    async def _answer(self, outlet: Outlet, rounds: Rounds) -> None:
         """Give a sink with a rhythm of its own a report of each of its instants."""
-        outlet.by_round = False
 
         def deliver(report: Report, failures: Sequence[Failure]) -> None:
             self._tell(failures)
             outlet.offer(report)
 
         try:
+            instants = outlet.sink.trigger(self.clock)
+            outlet.by_round = instants is None
+            if instants is None:
+                return
             async for as_of in instants:
                 rounds.also(as_of, deliver)
                 await self.clock.sleep_until(as_of)
                 rounds.advance(self.clock.now())
         except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
+            outlet.by_round = False
             self.statuses.failure(outlet.sink, error, "it asks for no more reports")
 
     def _tell(self, failures: Sequence[Failure]) -> None:
@@ -213,23 +220,35 @@ class Engine:
         markets = self.pipeline.markets[name]
         if writer is not None:
             inlet.on_tick = _record(writer, name, markets)
-        wait, longest = _RETRY
+        emit = inlet if source.connects else _stamping(inlet)
+        backoff = Backoff(*_RETRY)
         while True:
             source.context.status("starting")
+            began = self.clock.now()
             try:
-                await source.run(markets, inlet)
-            except TransientError as error:
-                source.context.status("waiting", "transient", f"{error}; tried again in {wait:g} s")
-                await self.clock.sleep(wait)
-                wait = min(2 * wait, longest)
-            except PermanentError as error:
-                source.context.status("failed", "permanent", f"{error}; {_OFF}")
+                await source.run(markets, emit)
                 return
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the others
+                if self.clock.now() - began > _HEALTHY:
+                    backoff.reset()
+                wait = self._again(source, first(error), backoff)
+            if wait is None:
+                return
+            await self.clock.sleep(wait)
+
+    def _again(self, source: Source, error: BaseException, backoff: Backoff) -> float | None:
+        """Say why a source ended; return the seconds after which it is run again, None for never."""
+        match error:
+            case TransientError():
+                asked = pause(error.retry_after) if isinstance(error, RateLimited) else 0.0
+                wait = max(asked, backoff.next())
+                source.context.status("waiting", "transient", f"{error}; tried again in {wait:.3g} s")
+                return wait
+            case PermanentError():
+                source.context.status("failed", "permanent", f"{error}; {_OFF}")
+            case _:
                 self.statuses.failure(source, error, _OFF)
-                return
-            else:
-                return
+        return None
 
     def _save(self, state: PricingState) -> None:
         """Save what rounds remember; what cannot be saved costs that, never the run."""
@@ -260,9 +279,18 @@ def _record(writer: Writer, source: str, markets: Sequence[Market]) -> Callable[
     return record
 
 
+def _stamping(inlet: Inlet) -> Emit:
+    """Return the way in for a source that brings its own connection: no tick is older, or newer, than its entry."""
+
+    def emit(tick: Tick, received: int | None = None) -> None:  # noqa: ARG001 - what it says of its receipt is not used
+        inlet(tick)
+
+    return emit
+
+
 @contextlib.asynccontextmanager
-async def opened(components: Iterable[Component]) -> AsyncIterator[None]:
-    """Open components in order and close them in reverse.
+async def opened(components: Iterable[Component], statuses: Statuses) -> AsyncIterator[None]:
+    """Open components in order and close them in reverse; what fails to close costs nothing else.
 
     Raises
     ------
@@ -272,7 +300,7 @@ async def opened(components: Iterable[Component]) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         for component in components:
             try:
-                await stack.enter_async_context(component)
+                await component.__aenter__()
             except OSError as error:
                 told = error.strerror or str(error)
                 raise PermanentError(
@@ -283,7 +311,15 @@ async def opened(components: Iterable[Component]) -> AsyncIterator[None]:
             except Exception as error:
                 told = f"{type(error).__name__}: {error}; this is a bug in the plugin, tell its author"
                 raise PermanentError(f"{component.context.name} could not start: {told}") from error
+            stack.push_async_exit(partial(_close, component, statuses))
         yield
+
+
+async def _close(component: Component, statuses: Statuses, *exc: Any) -> None:
+    try:
+        await component.__aexit__(*exc)
+    except Exception as error:  # noqa: BLE001 - a stranger's bug must not cost the others their end
+        statuses.failure(component, error, "what it held open may be lost")
 
 
 def load_state(path: Path | None) -> PricingState:

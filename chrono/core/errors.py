@@ -147,3 +147,10 @@ class PermanentError(ChronoError):
 
 class ReaderLeft(PermanentError):
     """Standard output was closed by its reader, as `head` does: nothing is wrong, there is nobody to print for."""
+
+
+def first(error: BaseException) -> BaseException:
+    """Return the first error of a group of tasks that failed, however deep; any other as it is."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

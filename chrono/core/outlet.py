@@ -9,8 +9,9 @@ import anyio
 
 from chrono.core.clock import Clock
 from chrono.core.component import Sink
-from chrono.core.errors import PermanentError, ReaderLeft, TransientError
+from chrono.core.errors import PermanentError, RateLimited, ReaderLeft, TransientError
 from chrono.core.statuses import Statuses
+from chrono.core.transport.outage import pause
 from chrono.core.types import SECOND, Report
 
 _FIRST_WAIT = 0.1
@@ -39,7 +40,7 @@ class Outlet:
         self._patient = patient
         self._clock = clock
         self._statuses = statuses
-        self._send, self._receive = anyio.create_memory_object_stream[Report](sink.buffer)
+        self._send, self._receive = anyio.create_memory_object_stream[Report](max(sink.buffer, 1))
 
     def offer(self, report: Report) -> None:
         """Queue a report; a full queue loses its oldest, which is counted and said."""
@@ -90,14 +91,18 @@ class Outlet:
             try:
                 await self.sink.publish(report)
             except TransientError as error:
-                if self._clock.now() + int(wait * SECOND) > deadline:
+                asked = pause(error.retry_after) if isinstance(error, RateLimited) else 0.0
+                if self._clock.now() + int(max(wait, asked) * SECOND) > deadline:
                     self._lost("late", f"{error}; round {report.round.id} was given up at its deadline")
+                    await self._clock.sleep(asked)
                     return
                 self.sink.context.status("waiting", "transient", f"{error}; tried again")
-                await self._clock.sleep(wait)
+                await self._clock.sleep(max(wait, asked))
                 wait = min(2 * wait, _LONGEST_WAIT)
             else:
-                self.sink.context.status("live")
+                # one that is always behind is not live again after each report
+                if not self._receive.statistics().current_buffer_used:
+                    self.sink.context.status("live")
                 return
 
     def _lost(self, code: str, message: str) -> None:

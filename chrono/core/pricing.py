@@ -33,7 +33,7 @@ from chrono.core.types import (
 )
 
 JUMP_MEMORY = 60 * SECOND
-"""How old the last published value may be for `max_jump` to be measured against it."""
+"""How old the last published value may be for `max_jump` to be measured against it; at least two rounds."""
 
 Windows: TypeAlias = Callable[[Market, Kind, int, int], Window | None]
 Failure: TypeAlias = tuple[Component, Exception]
@@ -228,8 +228,9 @@ class _Work:
             return {"code": Code.OUT_OF_BOUNDS.value, "value": value, "min": low, "max": high}
         if feed.published and value < 10.0**-feed.decimals and not feed.quantize(value):
             return {"code": Code.BELOW_PRECISION.value, "value": value, "decimals": feed.decimals}
-        last = self.published.get(feed.name)
-        if limits.max_jump is None or last is None or self.when.as_of - last.as_of > JUMP_MEMORY:
+        last, when = self.published.get(feed.name), self.when
+        memory = max(JUMP_MEMORY, 2 * (when.deadline - when.as_of))
+        if limits.max_jump is None or last is None or when.as_of - last.as_of > memory:
             return None
         if abs(value / last.value - 1) <= limits.max_jump or _followed(value, last, estimates, limits.max_jump / 2):
             return None

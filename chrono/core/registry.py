@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pluggy
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from chrono import hookspecs
 from chrono.core.component import Aggregator, Component, Consensus, Detector, Event, Sink, Source
 from chrono.core.errors import PluginError, UnknownType
+from chrono.core.types import Kind
 
 GROUP = "chrono"
 CORE = "chrono-oracle"
@@ -27,6 +29,13 @@ KINDS: Mapping[str, tuple[str, type[Component]]] = {
     "sink": ("chrono_sinks", Sink),
 }
 """Per kind, the hook that offers components and the class they derive from."""
+
+
+_WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "aggregator": {"reads": get_args(Kind)},
+    "detector": {"stage": ("native", "cohort")},
+}
+"""Per kind, the attributes of a class that are one of a few words."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -65,16 +74,21 @@ class Registry:
         PluginError
             If a hook is misspelt or fails, or a type is taken or malformed.
         """
-        try:
-            self._manager.register(plugin, name=f"{distribution}:{name}")
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise PluginError(str(error), plugin=name, distribution=distribution) from error
+        known = f"{distribution}:{name}"
         if distribution == CORE:
             version = installed_version(CORE)
-        for kind, (hook, base) in KINDS.items():
-            for cls in self._offered(plugin, hook, name, distribution):
-                self._add(kind, base, cls, distribution, version)
+        try:
+            self._manager.register(plugin, name=known)
+            self._manager.check_pending()
+            for kind, (hook, base) in KINDS.items():
+                for cls in self._offered(plugin, hook, name, distribution):
+                    self._add(kind, base, cls, distribution, version)
+        except (pluggy.PluginValidationError, PluginError) as error:
+            # one that is refused must not be there for those that are checked after it
+            self._manager.unregister(name=known)
+            if isinstance(error, PluginError):
+                raise
+            raise PluginError(_misspelt(plugin, error), plugin=name, distribution=distribution) from error
 
     def component(self, kind: str, name: str) -> type[Component]:
         """Return the class of a type, importing what offers it.
@@ -91,6 +105,10 @@ class Registry:
                 self._load(point)
         entry = self._entries.get((kind, name)) or self._entries.get((kind, name.partition("/")[0]))
         if entry is None:
+            for point in self._points:
+                if point.name == name:
+                    reason = f"expected {point.value} to offer a {kind} of that type by {KINDS[kind][0]}, it does not"
+                    raise PluginError(reason, plugin=name, distribution=point.dist.name if point.dist else "")
             raise UnknownType(f"no {kind} of type {name!r} is installed", self._known(kind))
         return entry.cls
 
@@ -104,14 +122,14 @@ class Registry:
                 broken.append(error)
         return sorted(self._entries.values(), key=lambda e: (list(KINDS).index(e.kind), e.cls.type)), broken
 
-    def notify(self, event: Event) -> Sequence[Exception]:
-        """Tell every loaded plugin of an event; return what they raised."""
-        failures = []
+    def notify(self, event: Event) -> Mapping[str, Exception]:
+        """Tell every loaded plugin of an event; return what they raised, by plugin."""
+        failures = {}
         for implementation in self._manager.hook.chrono_event.get_hookimpls():
             try:
                 implementation.function(**dict.fromkeys(implementation.argnames, event))
             except Exception as error:  # noqa: BLE001 - a listener must not stop what it listens to
-                failures.append(error)
+                failures[implementation.plugin_name.rpartition(":")[2]] = error
         return failures
 
     def _known(self, kind: str) -> list[str]:
@@ -130,7 +148,7 @@ class Registry:
             module = point.load()
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"expected to import {point.value}, was {type(error).__name__}: {error}; reinstall or upgrade it"
             raise PluginError(reason, plugin=point.name, distribution=distribution) from error
         self._loaded.add(key)
@@ -157,11 +175,27 @@ class Registry:
         if inspect.isabstract(cls):
             reason = f"expected methods {', '.join(sorted(cls.__abstractmethods__))} to be implemented"
             raise PluginError(reason, plugin=name, distribution=distribution)
+        for attribute, words in _WORDS.get(kind, {}).items():
+            if (was := getattr(cls, attribute)) not in words:
+                reason = f"expected `{attribute}` to be one of {', '.join(words)}, was {was!r}"
+                raise PluginError(reason, plugin=name, distribution=distribution)
         taken = self._entries.get((kind, name))
         if taken is not None and taken.cls is not cls:
             reason = f"{kind} type {name!r} is also offered by {taken.distribution}; uninstall one of the two"
             raise PluginError(reason, plugin=name, distribution=distribution)
         self._entries[kind, name] = Entry(kind, cls, distribution, version)
+
+
+def _misspelt(plugin: Any, error: Exception) -> str:
+    """Say which hook is unknown, and which was meant; pluggy's own words where it is something else."""
+    known = [name for name in vars(hookspecs) if name.startswith("chrono_")]
+    for name in dir(plugin):
+        if name.startswith("chrono_") and name not in known and hasattr(getattr(plugin, name), "chrono_impl"):
+            near = get_close_matches(name, known, 1)
+            return f"unknown hook {name!r}" + (
+                f"; did you mean {near[0]!r}?" if near else f"; hooks are {', '.join(known)}"
+            )
+    return " ".join(str(error).split())
 
 
 def _check_version(point: EntryPoint) -> None:

@@ -167,7 +167,7 @@ class Replay:
         rounds = Rounds(self.pipeline.plans, board, self.pipeline.schedule, span.state, self._deliver, start)
         feeder = Feeder(self.pipeline, board.inlets, self._logger.warning)
         sinks = self.pipeline.sinks.values()
-        async with opened(sinks):  # noqa: SIM117 - nested as they stop
+        async with opened(sinks, self._statuses):  # noqa: SIM117 - nested as they stop
             async with delivering(sinks, WallClock(), self._statuses, grace=math.inf, patient=True) as outlets:
                 for record in itertools.chain((first,), records):
                     await self._take(record, rounds, span, feeder, outlets)

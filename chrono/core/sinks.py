@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -78,7 +80,7 @@ class JsonLines(Sink):
     async def __aenter__(self) -> Self:
         if self.config.path != "-":
             try:
-                self._stream = Path(self.config.path).open("ab")  # noqa: ASYNC230, SIM115 - once, before anything runs
+                self._stream = Path(self.config.path).open("ab", buffering=0)  # noqa: ASYNC230, SIM115 - once, before anything runs
             except OSError as error:
                 raise PermanentError(
                     f"expected to append to {self.config.path}, was refused: {error.strerror}"
@@ -101,10 +103,14 @@ class JsonLines(Sink):
         if self._stream is None:
             _print(text.decode())
             return
+        end = os.fstat(self._stream.fileno()).st_size
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            while text:
+                text = text[self._stream.write(text) :]
         except OSError as error:
+            # a full disk takes a part; tried again, the report must not be there twice
+            with contextlib.suppress(OSError):
+                self._stream.truncate(end)
             raise TransientError(f"expected to append to {self.config.path}, was refused: {error.strerror}") from error
 
 

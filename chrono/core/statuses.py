@@ -67,5 +67,13 @@ class Statuses:
         return {name for (name, market), status in self.latest.items() if status.state == "failed" and not market}
 
     def _tell(self, event: Event) -> None:
-        for error in self._registry.notify(event):
-            self._logger.warning(f"a plugin's chrono_event raised {type(error).__name__}: {error}")
+        for plugin, error in self._registry.notify(event).items():
+            if plugin not in self._failed:
+                self._failed.add(plugin)
+                told = (
+                    f"chrono_event raised {type(error).__name__}: {error}; this is a bug in the plugin, tell its author"
+                )
+                trace = "".join(traceback.format_exception(error))
+                self._logger.error(
+                    f"{told}; it is told of what follows all the same", component=plugin, traceback=trace
+                )

@@ -352,6 +352,14 @@ def test_decode_gives_numbers_to_the_digit(cli: Cli, write: Write, site: Site) -
     assert cli("decode", "wire", "rec", "--pair", "BTC/USD", "--expect", "expected.jsonl").code == 0
 
 
+def test_decode_recognises_the_pairs_that_are_expected(cli: Cli, write: Write, site: Site) -> None:
+    """A symbol does not tell its pair, but a pair its symbol."""
+    site.install("chrono_wire", WIRE, ["wire"])
+    write("a.jsonl", frame(5, '{"p": 1.5}'))
+    write("expected.jsonl", '{"pair": "BTC/USD", "price": 1.5}\n')
+    assert cli("decode", "wire", "a.jsonl", "--expect", "expected.jsonl").code == 0
+
+
 def test_decode_prints_a_line_a_tick(cli: Cli, write: Write, site: Site) -> None:
     """For people: when, who, what, and the numbers."""
     site.install("chrono_wire", WIRE, ["wire"])

@@ -30,6 +30,22 @@ async def test_sleep_until_returns_after_the_instant() -> None:
 
 
 @pytest.mark.anyio
+async def test_instant_that_has_passed_still_lets_others_run() -> None:
+    """Rounds that take longer than they may would otherwise leave no time to receive, publish or stop."""
+    clock = WallClock()
+    ran = anyio.Event()
+
+    async def other() -> None:
+        ran.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        for _ in range(3):
+            await clock.sleep_until(0)
+        assert ran.is_set()
+
+
+@pytest.mark.anyio
 async def test_virtual_clock_stands_where_it_was_put() -> None:
     """It moves forward alone."""
     clock = VirtualClock(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from chrono.core import engine as engine_module
 from chrono.core.clock import Clock, VirtualClock, WallClock
 from chrono.core.component import Aggregator, Component, Emit, Sink, Source
 from chrono.core.engine import Engine, load_state, save_state
-from chrono.core.errors import PermanentError, TransientError
+from chrono.core.errors import PermanentError, RateLimited, TransientError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import PricingState
 from chrono.core.recording import read
@@ -139,6 +140,45 @@ async def test_transient_failure_is_tried_again(make: Make) -> None:
     assert kept(pipeline)[-1].prices["BTC/USD"].value == 50.0
 
 
+async def test_pause_that_a_source_is_asked_for_is_kept(make: Make) -> None:
+    """It is not run again before."""
+    Scripted.script = [RateLimited("slow down", 20.0)]
+    pipeline = make(TEXT + "sources: {scripted: {}}\n", source=[Scripted])
+    await Engine(pipeline, VirtualClock(START), rounds=60).run()
+    first = next(report.round.as_of for report in kept(pipeline) if report.prices)
+    assert first >= START + 20 * SECOND
+
+
+async def test_failure_in_a_task_group_is_judged_like_any_other(make: Make) -> None:
+    """A source that runs tasks of its own raises groups."""
+    Scripted.script = [ExceptionGroup("tasks", [TransientError("busy")])]
+    pipeline = make(TEXT + "sources: {scripted: {}}\n", source=[Scripted])
+    await Engine(pipeline, VirtualClock(START), rounds=6).run()
+    assert kept(pipeline)[-1].prices["BTC/USD"].value == 50.0
+
+
+class Relapsing(Source):
+    """Works for an hour, then loses its connection, time and again."""
+
+    type = "relapsing"
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        _LOG.append(str(self.context.clock.now()))
+        if len(_LOG) > 20:
+            await anyio.sleep_forever()
+        await self.context.clock.sleep(3600)
+        raise TransientError("connection lost")
+
+
+async def test_source_that_worked_for_long_is_tried_again_at_once(make: Make) -> None:
+    """Waits grow while it fails, not over the months."""
+    pipeline = make(TEXT + "sources: {relapsing: {}}\n", source=[Relapsing])
+    await Engine(pipeline, VirtualClock(START), rounds=50).run()
+    starts = [int(entry) for entry in _LOG]
+    assert len(starts) > 20
+    assert max(later - earlier for earlier, later in itertools.pairwise(starts)) < 3610 * SECOND
+
+
 class Faulty(Aggregator):
     """Has a bug."""
 
@@ -245,6 +285,47 @@ async def test_ticks_of_a_source_with_its_own_connection_are_recorded(make: Make
     assert (run["first"], run["last"]) == (START // SECOND, START // SECOND + 1)
 
 
+class Dating(Source):
+    """Says when it received its ticks, and is wrong about it."""
+
+    type = "dating"
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        now = self.context.clock.now()
+        for received in (now - 3600 * SECOND, now + 3600 * SECOND):
+            emit(Trade(markets[0].symbol, 100.0, 1.0), received)
+        await anyio.sleep_forever()
+
+
+async def test_ticks_of_a_source_with_its_own_connection_are_stamped_by_the_host(make: Make, tmp_path: Path) -> None:
+    """No time of theirs has a round passed over, or is missing from the recording."""
+    pipeline = make(TEXT + "sources: {dating: {}}\n", source=[Dating])
+    summary = await Engine(pipeline, VirtualClock(START), rounds=2, record=tmp_path).run()
+    assert (summary.rounds, summary.skipped) == (2, 0)
+    assert [record.ts for record in read([tmp_path], pytest.fail)] == [START, START]
+
+
+class Sticky(Witness):
+    """Cannot close."""
+
+    type = "sticky"
+
+    async def __aexit__(self, *exc: object) -> None:
+        raise RuntimeError("a bug")
+
+
+async def test_component_that_fails_to_close_costs_nothing_else(make: Make, tmp_path: Path) -> None:
+    """The others are closed, the state is kept, and the run ends as it did."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {kept: {}, witness: {}, sticky: {}}\n"
+    text += f"limits: {{max_jump: 10%}}\nstate: {tmp_path / 'state.json'}\n"
+    engine = Engine(make(text, source=[Steady], sink=[Witness, Sticky]), VirtualClock(START), rounds=1)
+    summary = await engine.run()
+    assert summary.rounds == 1
+    assert _LOG[-1] == "sink closed"
+    assert engine.statuses.failed() == {"sticky"}
+    assert load_state(tmp_path / "state.json").published["BTC/USD"].value == 100.0
+
+
 async def test_state_is_kept_across_restarts(make: Make, tmp_path: Path) -> None:
     """What was published last is known to the next run."""
     text = TEXT + f"sources: {{steady: {{}}}}\nlimits: {{max_jump: 10%}}\nstate: {tmp_path / 'state.json'}\n"
@@ -309,3 +390,24 @@ async def test_sink_with_a_rhythm_of_its_own_gets_its_own_instants_alone(make: M
     assert isinstance(rhythmic, Rhythmic)
     assert rhythmic.instants == [START + n * SECOND + SECOND // 4 for n in (1, 2, 3)]
     assert len(kept(pipeline)) == 5
+
+
+class Offbeat(Rhythmic):
+    """Cannot say when it wants its reports."""
+
+    type = "offbeat"
+
+    def trigger(self, clock: Clock) -> AsyncIterator[int]:
+        raise KeyError("epoch")
+
+
+async def test_sink_that_cannot_say_its_rhythm_does_not_stop_the_rounds(make: Make) -> None:
+    """It gets no reports at all: they would not be those it wants."""
+    text = TEXT + "sources: {steady: {}}\nsinks: {kept: {}, offbeat: {}}\n"
+    pipeline = make(text, source=[Steady], sink=[Offbeat])
+    engine = Engine(pipeline, VirtualClock(START), rounds=3)
+    await engine.run()
+    offbeat = pipeline.sinks["offbeat"]
+    assert isinstance(offbeat, Rhythmic)
+    assert (len(kept(pipeline)), offbeat.instants) == (3, [])
+    assert engine.statuses.failed() == {"offbeat"}

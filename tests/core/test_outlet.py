@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from chrono.core.clock import VirtualClock
 from chrono.core.component import Context, Sink
-from chrono.core.errors import PermanentError, TransientError
+from chrono.core.errors import PermanentError, RateLimited, TransientError
 from chrono.core.outlet import Outlet, delivering
 from chrono.core.registry import Registry
 from chrono.core.statuses import Statuses
@@ -76,6 +76,42 @@ async def test_transient_error_is_tried_again_until_the_deadline() -> None:
     outlet = await deliver(sink, clock, statuses, 1, 2, 3)
     assert sink.published == [1, 3]
     assert outlet.dropped == 1
+
+
+async def test_pause_that_is_asked_for_is_kept() -> None:
+    """A sink that is not to be called again before the deadline loses that report at once, and is not called."""
+    refusals: list[Exception] = [RateLimited("slow down", 5.0), RateLimited("slow down", 5.0)]
+    sink, clock, statuses = scene({1: refusals})
+    outlet = await deliver(sink, clock, statuses, 1, 9)
+    assert (sink.published, outlet.dropped, len(refusals)) == ([9], 1, 1)
+    sink, clock, statuses = scene({9: [RateLimited("slow down", 5.0)]})
+    await deliver(sink, clock, statuses, 9)
+    assert (sink.published, clock.now()) == ([9], 5 * SECOND)
+
+
+async def test_sink_that_is_always_behind_is_told_of_once() -> None:
+    """It is live again when it has caught up, not after each report."""
+    sink, clock, statuses = scene()
+    with capture_logs() as logs:
+        async with delivering([sink], clock, statuses, grace=1.0) as (outlet,):
+            for number in range(10):
+                for more in range(3):
+                    outlet.offer(report(3 * number + more))
+                await anyio.wait_all_tasks_blocked() if number == 9 else await anyio.lowlevel.checkpoint()
+    assert outlet.dropped > 10
+    assert [log["state"] for log in logs] == ["degraded", "live"]
+
+
+async def test_sink_that_wants_no_queue_has_one_of_one() -> None:
+    """A buffer of 0 means the newest report alone; it must not stop the rounds."""
+
+    class Unbuffered(Scripted):
+        buffer = 0
+
+    _, clock, statuses = scene()
+    sink = Unbuffered(statuses, clock, {})
+    await deliver(sink, clock, statuses, 1, 2)
+    assert sink.published == [2]
 
 
 async def test_replay_is_patient() -> None:

@@ -35,8 +35,8 @@ class Harness:
         instant = START * SECOND + int(at * SECOND)
         self.board.inlets[source](Trade(pair, value, size, "buy", "", instant), instant)
 
-    def round(self, at: int) -> dict[str, Price | Missing]:
-        when = Round(START + at, (START + at) * SECOND, (START + at + 1) * SECOND)
+    def round(self, at: int, every: int = 1) -> dict[str, Price | Missing]:
+        when = Round((START + at) // every, (START + at) * SECOND, (START + at + every) * SECOND)
         self.outcome = price(self.pipeline.plans, self.board.window, self.state, when)
         self.state = self.outcome.state
         return {result.feed.name: result for result in self.outcome.report.results}
@@ -275,7 +275,9 @@ class Wild(Consensus):
         )
 
 
-@pytest.mark.parametrize(("last", "expected"), [(6.0, "component_failed"), (7.0, "component_failed"), (8.0, "invalid_value")])
+@pytest.mark.parametrize(
+    ("last", "expected"), [(6.0, "component_failed"), (7.0, "component_failed"), (8.0, "invalid_value")]
+)
 def test_broken_consensus_costs_its_feed_alone(make: Make, last: float, expected: str) -> None:
     """The other feeds are priced, nonsense is not published."""
     text = THREE + "feeds: {BTC/USD: {consensus: wild}, ETH/USD: {}}\n"
@@ -346,6 +348,17 @@ def test_jump_is_not_measured_against_an_old_value(make: Make) -> None:
         for source in ("v1", "v2"):
             harness.trade(source, "BTC/USD", price_, at)
         assert value(harness.round(at + 1)["BTC/USD"]) == price_
+
+
+def test_jump_is_measured_between_rounds_that_are_far_apart(make: Make) -> None:
+    """A pipeline that looks every 90 seconds is guarded like others."""
+    harness = Harness(make, LIMITED)
+    for source in ("v1", "v2", "v3"):
+        harness.trade(source, "BTC/USD", 100.0, 0)
+    assert value(harness.round(0, every=90)["BTC/USD"]) == 100.0
+    harness.trade("v1", "BTC/USD", 130.0, 80)
+    harness.trade("v2", "BTC/USD", 104.0, 80)
+    assert code(harness.round(90, every=90)["BTC/USD"]) == "max_jump"
 
 
 def test_value_out_of_bounds_is_refused(make: Make) -> None:

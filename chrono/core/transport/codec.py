@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
@@ -83,7 +84,16 @@ class FrameSource(Source):
 def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.MsgspecError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    # a mistake in `parse` is looked for where it was made
+    where = "" if isinstance(error, ValueError) else _place(error)
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace is not None else ""
 
 
 def ns_from_iso(time: str) -> int:

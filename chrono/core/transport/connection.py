@@ -146,6 +146,7 @@ class Connection:
         name, number, waiting = self._context.name, self._number, True
         # only a recording needs to know text from binary, which costs decoding
         decode = False if record is None else None
+        signals: list[Signal] = []
         opened = ts = good = now()
         try:
             while True:
@@ -161,10 +162,14 @@ class Connection:
                     self._notices.damaged(error, ts)
                     continue
                 good = ts
+                # all of a frame's ticks enter at once, as in a replay: a signal may end the connection, or wait
                 for item in items:
                     if isinstance(item, _TICKS):
                         emit(item, ts)
-                    elif (outage := await self._obey(socket, item)) is not None:
+                    else:
+                        signals.append(item)
+                while signals:
+                    if (outage := await self._obey(socket, signals.pop(0))) is not None:
                         return outage
                 if waiting and (not self._notices.refused or any(isinstance(item, _PROGRESS) for item in items)):
                     waiting = False

@@ -186,10 +186,14 @@ class _Poll:
         return response, bytes(body)
 
     def _take(self, items: Sequence[Tick | Signal], received: int, where: str) -> Outage | None:
+        signals: list[Signal] = []
         for item in items:
             if isinstance(item, _TICKS):
                 self._emit(item, received)
-            elif isinstance(item, Rejected):
+            else:
+                signals.append(item)
+        for item in signals:
+            if isinstance(item, Rejected):
                 self._notices.rejected(item)
             elif isinstance(item, Ack):
                 self._notices.accepted(item.symbols, named=bool(item.symbols))

@@ -13,7 +13,7 @@ import anyio
 from pydantic import Field, field_validator
 
 from chrono.core.component import Emit
-from chrono.core.errors import PermanentError
+from chrono.core.errors import PermanentError, first
 from chrono.core.transport.backoff import Backoff
 from chrono.core.transport.client import TIMEOUT, http_client
 from chrono.core.transport.codec import FrameSource, batches
@@ -154,10 +154,4 @@ class WebSocketSource(FrameSource):
                     group.start_soon(Connection(self, batch, emit, self._notices, slot).run)
         except BaseExceptionGroup as failures:
             # the host decides by the kind of error, so it gets the error and not a wrapping of it
-            raise _first(failures) from None
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+            raise first(failures) from None

@@ -126,6 +126,14 @@ async def test_answers_reach_the_board_with_one_timestamp_each(context: Context,
     assert [status.state for status in statuses] == ["live"]
 
 
+async def test_ticks_of_an_answer_enter_whatever_else_it_says(context: Context) -> None:
+    """A replay takes all of them, so the live run must not stop half way."""
+    venue = Venue(httpx.Response(200, json=[{"limit": 5}, {"s": "BTC", "last": 1.5}]))
+    async with running(toy(venue, context)) as got:
+        await until(lambda: len(venue.asked) >= 2)
+    assert got[0][0] == Ticker("BTC", 1.5)
+
+
 async def test_venue_is_asked_every_so_often(context: Context, clock: Any) -> None:
     """The time an answer took is part of the interval, so that rounds do not drift apart."""
     venue = Venue(rows(1.0))

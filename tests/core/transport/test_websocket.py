@@ -51,6 +51,9 @@ class Toy(WebSocketSource):
 
     def parse(self, frame: Any) -> Iterator[Tick | Signal]:
         match frame:
+            case {"before": signal, "then": ticks}:
+                yield from self.parse(signal)
+                yield from self.parse(ticks)
             case {"trades": prices}:
                 yield from (Trade("BTC", price, 1.0) for price in prices)
             case {"ack": symbols}:
@@ -389,6 +392,17 @@ async def test_reconnect_signal_opens_a_new_connection(context: Context, statuse
         await until(lambda: local.opened >= 2)
     assert local.closed[0] == 1000
     assert "reconnect" in codes(statuses)
+
+
+@pytest.mark.parametrize("signal", [{"reconnect": "maintenance"}, {"limit": 90.0}])
+async def test_ticks_of_a_frame_enter_whatever_else_it_says(context: Context, signal: Any) -> None:
+    """A replay takes all of them, so the live run must not stop half way."""
+    async with (
+        venue(sending({"before": signal, "then": {"trades": [1.0, 2.0]}})) as local,
+        running(toy(local.url, context)) as board,
+    ):
+        await until(lambda: local.opened >= 2)
+    assert board.prices[:2] == [1.0, 2.0]
 
 
 async def test_rate_limit_signal_is_honoured(context: Context, clock: Any, statuses: list[Status]) -> None:
