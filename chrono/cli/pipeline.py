@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from chrono.core.engine import Summary
 
 app = typer.Typer(no_args_is_help=True, help="Run, check and show pipeline files.", rich_markup_mode=None)
 
@@ -68,13 +71,18 @@ def run(
     told = [summary for summary in summaries if summary is not None]
     for summary in told:
         if progress:
-            _say(f"{summary.rounds} rounds, {summary.priced} prices, {summary.ticks} ticks")
+            _say(f"{summary.rounds} rounds, {summary.priced} prices, {ticks(summary)}")
     if interrupted:
         return INTERRUPTED
     if rounds is not None and not any(summary.ticks for summary in told):
         _say("expected ticks from at least one source, there was none; the messages above say why")
         return 1
     return 0
+
+
+def ticks(summary: Summary) -> str:
+    """Say how many ticks there were, and how many of them were dropped."""
+    return f"{summary.ticks} ticks" + (f", {summary.refused} dropped" if summary.refused else "")
 
 
 def _folders(record: Path | None, names: list[str]) -> list[Path | None]:

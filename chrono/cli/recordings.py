@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chrono.cli.pipeline import File, Form, Verbose
+from chrono.cli.pipeline import File, Form, Verbose, ticks
 
 if TYPE_CHECKING:
     from chrono.core.units import Duration
@@ -44,13 +44,13 @@ def record(
     # nothing is priced, so nothing of what rounds remember may be overwritten
     engine = Engine(replace(load(file), sinks={}, plans=(), state_path=None), record=out, lasts=length)
     (summary,), interrupted = run_all([engine])
-    ticks = 0 if summary is None else summary.ticks
-    _say(f"{ticks} ticks recorded into {out}")
+    received = 0 if summary is None else summary.ticks
+    _say(f"{received} ticks recorded into {out}")
     if interrupted:
         return INTERRUPTED
-    if not ticks:
+    if not received:
         _say("expected ticks from at least one source, there was none; the messages above say why")
-    return 0 if ticks and not engine.unrecorded else 1
+    return 0 if received and not engine.unrecorded else 1
 
 
 def replay(
@@ -80,7 +80,7 @@ def replay(
     run = Replay(to_stdout(load(file), format), recordings, speed=pace)
     (summary,), interrupted = run_all([run])
     if summary is not None:
-        counts = f"{run.frames} records, {run.damaged} damaged, {summary.ticks} ticks"
+        counts = f"{run.frames} records, {run.damaged} damaged, {ticks(summary)}"
         _say(f"{summary.rounds} rounds, {summary.priced} prices, {counts}")
     if interrupted:
         return INTERRUPTED

@@ -15,6 +15,7 @@ import structlog
 from chrono.core.board import Inlet
 from chrono.core.clock import Clock, WallClock
 from chrono.core.component import Component, Context, Emit, Source
+from chrono.core.drops import Drops, totals
 from chrono.core.errors import PermanentError, RateLimited, TransientError, first
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
@@ -38,12 +39,13 @@ _OFF = "it stays off until the pipeline is started again"
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a run did."""
+    """What a run did: `refused` are ticks that the board did not take, `dropped` the reports that each sink missed."""
 
     rounds: int
     skipped: int
     priced: int
     ticks: int
+    refused: int
     dropped: dict[str, int]
 
 
@@ -93,6 +95,7 @@ class Engine:
         self._bereft: PermanentError | None = None
         self._writer: Writer | None = None
         self._outlets: Sequence[Outlet] = ()
+        self._drops = Drops()
 
     async def run(self) -> Summary:
         """Run until stopped, until the rounds asked for are priced, or until the core fails.
@@ -190,6 +193,7 @@ class Engine:
             if outlet.by_round:
                 outlet.offer(report)
         self.statuses.priced(report)
+        self._drops.tell(self.board.inlets, self.logger)
         if self._writer is not None:
             self._writer.flush(self.clock.now())
         self._bereft = bereft(self._outlets)
@@ -264,8 +268,7 @@ class Engine:
 
     def _summary(self, rounds: Rounds) -> Summary:
         dropped = {outlet.sink.context.name: outlet.dropped for outlet in self._outlets if outlet.dropped}
-        ticks = sum(inlet.accepted for inlet in self.board.inlets.values())
-        return Summary(rounds.priced, len(rounds.skipped), self.feeds_priced, ticks, dropped)
+        return Summary(rounds.priced, len(rounds.skipped), self.feeds_priced, *totals(self.board.inlets), dropped)
 
 
 def _record(writer: Writer, source: str, markets: Sequence[Market]) -> Callable[[Tick, int], None]:

@@ -38,6 +38,7 @@ class Outlet:
         self.by_round = True
         self.error: Exception | None = None
         self._patient = patient
+        self._publishing = 0
         self._clock = clock
         self._statuses = statuses
         self._send, self._receive = anyio.create_memory_object_stream[Report](max(sink.buffer, 1))
@@ -72,7 +73,9 @@ class Outlet:
         with self._receive:
             try:
                 async for report in self._receive:
+                    self._publishing = 1
                     await self._publish(report)
+                    self._publishing = 0
             except ReaderLeft as error:
                 self.error = error
                 self.sink.context.status("stopped", "reader_left", str(error))
@@ -105,9 +108,15 @@ class Outlet:
                     self.sink.context.status("live")
                 return
 
-    def _lost(self, code: str, message: str) -> None:
-        self.dropped += 1
+    def _lost(self, code: str, message: str, count: int = 1) -> None:
+        self.dropped += count
         self.sink.context.status("degraded", code, message)
+
+    def settle(self) -> None:
+        """Count and say what was still to be published when time was up."""
+        left = self._send.statistics().current_buffer_used + self._publishing
+        if left and self.error is None:
+            self._lost("unpublished", f"{left} reports were still to be published at the end and are lost", left)
 
 
 def bereft(outlets: Sequence[Outlet]) -> PermanentError | None:
@@ -133,3 +142,5 @@ async def delivering(
             tasks.cancel_scope.deadline = anyio.current_time() + grace
             for outlet in outlets:
                 outlet.close()
+    for outlet in outlets:
+        outlet.settle()

@@ -15,6 +15,7 @@ import structlog
 from chrono.core.board import Inlet
 from chrono.core.clock import Schedule, VirtualClock, WallClock
 from chrono.core.component import Context
+from chrono.core.drops import Drops, totals
 from chrono.core.engine import Summary, opened, restore
 from chrono.core.errors import ConfigError, FrameError
 from chrono.core.outlet import Outlet, bereft, delivering
@@ -180,8 +181,8 @@ class Replay:
             raise rounds.error
         if (left := bereft(outlets)) is not None:
             raise left
-        ticks = sum(inlet.accepted for inlet in board.inlets.values())
-        return Summary(rounds.priced, len(span.skipped), self._prices, ticks, {})
+        Drops().tell(board.inlets, self._logger)
+        return Summary(rounds.priced, len(span.skipped), self._prices, *totals(board.inlets), {})
 
     async def _take(
         self, record: Record, rounds: Rounds, span: _Span, feeder: Feeder, outlets: Sequence[Outlet]

@@ -145,7 +145,7 @@ async def test_unexpected_exception_quarantines_with_one_traceback() -> None:
 
 
 async def test_grace_bounds_a_sink_that_never_returns() -> None:
-    """A sink that hangs is left behind after the grace."""
+    """A sink that hangs is left behind after the grace; what it did not publish is counted and said."""
 
     class Hanging(Scripted):
         async def publish(self, report: Report) -> None:
@@ -155,3 +155,6 @@ async def test_grace_bounds_a_sink_that_never_returns() -> None:
     with anyio.fail_after(5):
         async with delivering([Hanging(statuses, clock, {})], clock, statuses, grace=0.05) as (outlet,):
             outlet.offer(report(1))
+            outlet.offer(report(2))
+    assert outlet.dropped == 2
+    assert statuses.latest["out", ""].code == "unpublished"

@@ -177,6 +177,20 @@ async def test_live_run_and_its_replay_are_the_same_to_the_bit(make: Make, tmp_p
         assert {len(report.missing) for report in again} == {0, 1}
 
 
+async def test_runs_in_one_folder_are_replayed_each_from_its_own_beginning(make: Make, tmp_path: Path) -> None:
+    """A restart empties the board and, without a saved state, what rounds remembered: seconds later, too."""
+    text = TEXT + "sources: {jittery: {}}\ndetectors: [memory]\nlimits: {max_jump: 1%}\n"
+    lived: list[Report] = []
+    for began in (START, START + 13 * SECOND, START + 30 * SECOND):
+        live = make(text, source=[Jittery], detector=[Memory])
+        await Engine(live, VirtualClock(began), rounds=10, record=tmp_path).run()
+        kept = live.sinks["kept"]
+        assert isinstance(kept, Kept)
+        lived += kept.reports
+    again, _ = await replayed(make(text, source=[Jittery], detector=[Memory]), tmp_path)
+    assert again == lived
+
+
 async def test_replay_passes_over_the_rounds_that_the_run_had_no_time_for(make: Make, tmp_path: Path) -> None:
     """And ends with the run's last round."""
     write(tmp_path / "r.jsonl", *(tick(n, float(n)) for n in range(1, 6)))

@@ -197,6 +197,9 @@ class Connection:
                 return Outage(
                     "rate_limited", f"{self._where} asks for a pause ({reason[:120]}): {advice}", pause(seconds)
                 )
+            case _:
+                yielded = f"`parse` yielded {type(signal).__name__}, expected ticks and signals"
+                self._notices.damaged(FrameError(yielded, b"", self._context.name), self._context.clock.now())
         return None
 
     async def _send(self, socket: ClientConnection, message: Any) -> None:
