@@ -85,11 +85,11 @@ def by_hand(plans: Sequence[Plan], board: Any, as_of: int) -> dict[str, Any]:  #
                 continue
             start = bisect_right(times, as_of - span - offset)
             sums, prices, sizes = rows._traded, rows.columns[0], rows.columns[1]  # noqa: SLF001
-            total = sums[-1] if sums else rows._forgotten  # noqa: SLF001
+            total = sums[-1] if sums else 0.0
             for row in range(len(sums), len(times)):
                 total += prices[row] * sizes[row]
                 sums.append(total)
-            before = sums[start - 1] if start else rows._forgotten  # noqa: SLF001
+            before = sums[start - 1] if start else 0.0
             value, weight = prices[-1], max(total - before, 0.0) * SECOND / span
             age = max(as_of - rows.received, as_of - times[-1] - offset)
             for leg in legs:

@@ -206,7 +206,9 @@ class _Work:
             return Missing(feed, refusal, left, dropped, tuple(estimates))
         except Exception as error:  # noqa: BLE001 - a stranger's bug costs its feed, not the others
             self.failures.append((consensus, error))
-            return Missing(feed, _failed(consensus), (), dropped, tuple(estimates))
+            failed = _failed(consensus)
+            dropped.update(dict.fromkeys((e.market for e in estimates), failed))
+            return Missing(feed, failed, (), dropped, tuple(estimates))
         if memory is not None:
             self.components[key] = memory
         used = tuple([e.market for e in counted])

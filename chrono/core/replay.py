@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from chrono.core.errors import ConfigError, FrameError
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
-from chrono.core.recording import Damage, Record, Run, read, runs
+from chrono.core.recording import Complain, Damage, Record, Run, files, read, runs
 from chrono.core.rounds import Rounds
 from chrono.core.statuses import Statuses
 from chrono.core.transport.codec import FrameSource, Session
@@ -37,10 +38,10 @@ class Feeder:
         Frames and ticks that could not be read.
     """
 
-    def __init__(self, pipeline: Pipeline, inlets: dict[str, Inlet], complain: Callable[[str], None]) -> None:
+    def __init__(self, pipeline: Pipeline, complain: Callable[[str], None]) -> None:
         self.damaged = 0
         self._sources = pipeline.sources
-        self._inlets = inlets
+        self._inlets: Mapping[str, Inlet] = {}
         self._complain = complain
         self._symbols = {
             (source, str(market.pair)): market.symbol
@@ -49,6 +50,11 @@ class Feeder:
         }
         self._sessions: dict[tuple[str, int], Session] = {}
         self._strangers: set[str] = set()
+
+    def begin(self, inlets: Mapping[str, Inlet]) -> None:
+        """Start afresh with an empty board."""
+        self._inlets = inlets
+        self._sessions.clear()
 
     def feed(self, record: Record) -> None:
         """Take one record."""
@@ -59,7 +65,7 @@ class Feeder:
             self._tick(record, inlet)
         elif record.holds_frame:
             self._frame(record, inlet)
-        elif record.kind == "open":
+        elif record.kind in {"open", "close"}:
             self._sessions.pop((record.source, record.conn), None)
 
     def _stranger(self, source: str) -> None:
@@ -137,8 +143,12 @@ class Replay:
         self._pace = _Pace(speed)
         self._logger = logger or structlog.get_logger()
         self._statuses = Statuses(pipeline.registry, self._logger)
+        self._feeder = Feeder(pipeline, self._logger.warning)
+        self._damage = Damage(self._logger.warning)
+        self._drops = Drops()
         self._reports: list[Report] = []
-        self._prices = 0
+        self._error: Exception | None = None
+        self._counts = Counter(rounds=0, skipped=0, priced=0, ticks=0, refused=0)
 
     async def run(self) -> Summary:
         """Replay everything, or until stopped.
@@ -151,42 +161,47 @@ class Replay:
             If a sink cannot start, or none is left to publish to.
         """
         self.pipeline.hand_over(Context(self.pipeline.name, self.clock, self._statuses, None, self._logger))
-        span = _Span(runs(self._paths, self._logger.warning), self.pipeline.schedule)
-        damage = Damage(self._logger.warning)
-        records = read(self._paths, damage)
-        first = next(records, None)
-        if first is None:
-            raise ConfigError(
-                f"{', '.join(map(str, self._paths))}: expected a recording, held no line that could be read"
-            )
-        board = self.pipeline.board(self.clock)
-        start = (
-            self.pipeline.schedule.round(span.first)
-            if span.first is not None
-            else self.pipeline.schedule.after(first.ts)
-        )
-        rounds = Rounds(self.pipeline.plans, board, self.pipeline.schedule, span.state, self._deliver, start)
-        feeder = Feeder(self.pipeline, board.inlets, self._logger.warning)
+        spans = _spans(self._paths, self.pipeline.schedule, self._logger.warning)
         sinks = self.pipeline.sinks.values()
         async with opened(sinks, self._statuses):  # noqa: SIM117 - nested as they stop
             async with delivering(sinks, WallClock(), self._statuses, grace=math.inf, patient=True) as outlets:
-                for record in itertools.chain((first,), records):
-                    await self._take(record, rounds, span, feeder, outlets)
-                    if self.stop.is_set() or rounds.done:
-                        break
-                else:
-                    await self._price(rounds, span.until or rounds.next.as_of + 1, span, outlets)
-        self.damaged = damage.count + feeder.damaged
-        if rounds.error is not None:
-            raise rounds.error
+                for span in spans:
+                    await self._replay(span, outlets)
+        self.damaged = self._damage.count + self._feeder.damaged
+        if self._error is not None:
+            raise self._error
+        if not self.frames and not self.stop.is_set():
+            raise ConfigError(
+                f"{', '.join(map(str, self._paths))}: expected a recording, held no line that could be read"
+            )
         if (left := bereft(outlets)) is not None:
             raise left
-        Drops().tell(board.inlets, self._logger)
-        return Summary(rounds.priced, len(span.skipped), self._prices, *totals(board.inlets), {})
+        return Summary(**self._counts, dropped={})
 
-    async def _take(
-        self, record: Record, rounds: Rounds, span: _Span, feeder: Feeder, outlets: Sequence[Outlet]
-    ) -> None:
+    async def _replay(self, span: _Span, outlets: Sequence[Outlet]) -> None:
+        """Replay one run, or all recordings where they do not say, on a board of its own."""
+        schedule, board = self.pipeline.schedule, self.pipeline.board(self.clock)
+        records = read(span.paths, self._damage)
+        first = next(records, None)
+        if first is None or self.stop.is_set():
+            return
+        start = schedule.after(first.ts) if span.first is None else schedule.round(span.first)
+        rounds = Rounds(self.pipeline.plans, board, schedule, span.state, self._deliver, start)
+        self._feeder.begin(board.inlets)
+        for record in itertools.chain((first,), records):
+            await self._take(record, rounds, span, outlets)
+            if self.stop.is_set() or rounds.done:
+                break
+        else:
+            await self._price(rounds, span.until or rounds.next.as_of + 1, span, outlets)
+        if rounds.error is not None:
+            self._error = rounds.error
+            self.stop.set()
+        self._drops.tell(board.inlets, self._logger)
+        ticks, refused = totals(board.inlets)
+        self._counts.update(rounds=rounds.priced, skipped=len(span.skipped), ticks=ticks, refused=refused)
+
+    async def _take(self, record: Record, rounds: Rounds, span: _Span, outlets: Sequence[Outlet]) -> None:
         """Price what ended before a record, then put it on the board."""
         self.clock.set(record.ts)
         record.ts = self.clock.now()
@@ -196,7 +211,7 @@ class Replay:
         self.frames += 1
         # the board would price all rounds up to here: those of a stopped replay, or that the run never reached
         if not self.stop.is_set() and (span.until is None or record.ts <= span.until):
-            feeder.feed(record)
+            self._feeder.feed(record)
 
     async def _price(self, rounds: Rounds, until: int, span: _Span, outlets: Sequence[Outlet]) -> None:
         """Price the rounds up to an instant, a few at a time: a long gap must not fill memory or be deaf to signals."""
@@ -208,7 +223,7 @@ class Replay:
     def _deliver(self, report: Report, failures: Sequence[Failure]) -> None:
         for component, error in failures:
             self._statuses.failure(component, error, "what it should have said is left out")
-        self._prices += len(report.prices)
+        self._counts["priced"] += len(report.prices)
         self._reports.append(report)
 
     async def _flush(self, outlets: Sequence[Outlet]) -> None:
@@ -222,18 +237,41 @@ class Replay:
 
 
 class _Span:
-    """Which rounds the recorded runs priced; unknown where a recording does not say, or had another `every`."""
+    """Recordings that are replayed as one, and which rounds the run priced that they are of, if they say.
 
-    def __init__(self, found: Sequence[Run | None], schedule: Schedule) -> None:
-        known = sorted((run for run in found if run is not None), key=lambda run: run.first)
-        exact = len(known) == len(found) and all(run.every == schedule.every for run in known)
-        self.state = _state(known[0]) if exact else PricingState()
-        self.first = known[0].first if exact else None
-        last = known[-1].last if exact else None
-        self.until = None if last is None else schedule.round(last + 1).as_of
-        self.skipped = {round_id for run in known for round_id in run.skipped} if exact else set()
-        for before, after in itertools.pairwise(known if exact else []):
-            self.skipped.update(range((before.last or after.first) + 1, after.first))
+    Attributes
+    ----------
+    first : int or None
+        The run's first round.
+    until : int or None
+        Nanoseconds before which its last round lies.
+    skipped : set of int
+        Rounds that it had no time for.
+    """
+
+    def __init__(self, paths: Sequence[Path], run: Run | None, schedule: Schedule) -> None:
+        self.paths = paths
+        self.state = PricingState() if run is None else _state(run)
+        self.first = None if run is None else run.first
+        self.until = None if run is None or run.last is None else schedule.round(run.last + 1).as_of
+        self.skipped = set() if run is None else set(run.skipped)
+
+
+def _spans(paths: Sequence[Path], schedule: Schedule, complain: Complain) -> Sequence[_Span]:
+    """Return what is replayed one after the other: each run from an empty board, as it began, where all say what they did.
+
+    Runs at the same time are taken as one that priced what any of them did; recordings that do not say, or were made at
+    another rhythm, as one at every round that they span.
+    """
+    found = [(run, path) for run, path in zip(runs(paths, complain), files(paths), strict=True) if run is not None]
+    known = sorted(found, key=lambda each: each[0].first)
+    told = [run for run, _ in known]
+    if len(known) < len(files(paths)) or any(run.every != schedule.every for run in told):
+        return [_Span(paths, None, schedule)]
+    if all(before.last is None or before.last < after.first for before, after in itertools.pairwise(told)):
+        return [_Span([path], run, schedule) for run, path in known]
+    whole = msgspec.structs.replace(told[0], last=told[-1].last, skipped=[id for run in told for id in run.skipped])
+    return [_Span(paths, whole, schedule)]
 
 
 def _state(run: Run) -> PricingState:
