@@ -191,10 +191,11 @@ def test_plugin_that_fails_to_import_names_its_cause(text: str, reason: str, ins
     assert all(word in str(caught.value) for word in ("spoilt", "chrono-spoilt", reason, "reinstall or upgrade it"))
 
 
-def test_plugin_made_for_another_core_is_refused(installed: Any) -> None:
-    """It states the range of core versions it was made for."""
+@pytest.mark.parametrize("core", ["chrono-oracle", "Chrono_Oracle"])
+def test_plugin_made_for_another_core_is_refused(core: str, installed: Any) -> None:
+    """It states the range of core versions it was made for, in whatever spelling the index takes for the same name."""
     install, points = installed
-    install("chrono-old", "made_for_old", component("sink"), requires="chrono-oracle<0.1")
+    install("chrono-old", f"made_for_old_{core[0]}", component("sink"), requires=f"{core}<0.1")
     with pytest.raises(PluginError, match=r"made for chrono-oracle <0\.1") as caught:
         Registry(points()).component("sink", "thing")
     assert "upgrade one of the two" in str(caught.value)

@@ -178,13 +178,10 @@ class _Builder:
     def _convert(self, name: str) -> None:
         """Find how each market of a feed reaches its quote, adding the legs that no one declared."""
         feed = self.feeds[name]
-        found: dict[Market, tuple[Leg, ...]] = {}
-        for market in feed.markets:
-            if market.pair.quote == feed.pair.quote:
-                found[market] = ()
-            else:
-                found[market] = self._legs(name, market.pair.quote, feed.pair.quote)
-        self.conversions[name] = found
+        quotes = dict.fromkeys(market.pair.quote for market in feed.markets)
+        target = feed.pair.quote
+        legs = {quote: self._legs(name, quote, target) if quote != target else () for quote in quotes}
+        self.conversions[name] = {market: legs[market.pair.quote] for market in feed.markets}
 
     def _legs(self, name: str, quote: str, target: str) -> tuple[Leg, ...]:
         known = {other: feed.pair for other, feed in self.feeds.items() if other != name}

@@ -162,7 +162,7 @@ class _Median(Consensus):
             raise NoQuorum(len(groups), self.config.min_venues, dropped)
         shares: dict[Market, float] = {}
         used: list[Estimate] = []
-        turnover = {group: weight(members) for group, members in groups.items()}
+        turnover = {group: m[0].weight if len(m) == 1 else weight(m) for group, m in groups.items()}
         for group, share in capped(self.weights(turnover)).items():
             members, total = groups[group], turnover[group]
             for e in members:
@@ -181,7 +181,7 @@ class _Median(Consensus):
         with data that were used.
         """
         spread = median([abs(e.value / value - 1) for e in used]) / TYPICAL_SPREAD
-        age = median([e.age for e in used]) / limit if limit else 0.0
+        age = median([e.age for e in used]) / limit
         return (1 - 2.0**-groups) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2)
 
 

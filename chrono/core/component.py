@@ -144,6 +144,10 @@ class Config(BaseModel):
             return _spelled(value)
         return value
 
+    def written(self, name: str) -> str:
+        """Return what stands in the file for an option that came from a reference, "" for any other."""
+        return self._references.get(name, "")
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show a reference in place of what it stands for, and nothing that could be computed from it."""
         hidden = self._references

@@ -151,15 +151,18 @@ class _Work:
         """Bring estimates into the feed's quote with this round's rates."""
         converted = []
         pair, max_age, conversions, known = plan.feed.pair, plan.consensus.max_age, plan.conversions, self.conversions
+        before: tuple[Leg, ...] = ()
+        by: Conversion | Reason | None = None
         for estimate in estimates:
             legs = conversions[estimate.market]
             if not legs:
                 converted.append(estimate)
                 continue
-            # all markets that go the same way share what that comes to in this round
-            by = known.get((legs, max_age))
-            if by is None:
-                by = known[legs, max_age] = conversion(legs, self.results, max_age)
+            if legs is not before or by is None:
+                # all markets that go the same way share what that comes to in this round
+                before, by = legs, known.get((legs, max_age))
+                if by is None:
+                    by = known[legs, max_age] = conversion(legs, self.results, max_age)
             if isinstance(by, Conversion):
                 converted.append(convert(estimate, by, pair))
             else:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import msgspec
 import pluggy
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from chrono import hookspecs
 from chrono.core.component import Aggregator, Component, Consensus, Detector, Event, Sink, Source
@@ -203,6 +204,6 @@ def _check_version(point: EntryPoint) -> None:
     core = installed_version(CORE)
     for text in (point.dist.requires or []) if point.dist else []:
         wanted = Requirement(text)
-        if wanted.name == CORE and not wanted.specifier.contains(core, prereleases=True):
+        if canonicalize_name(wanted.name) == CORE and not wanted.specifier.contains(core, prereleases=True):
             reason = f"made for {CORE} {wanted.specifier}, this is {core}; upgrade one of the two"
             raise PluginError(reason, plugin=point.name, distribution=point.dist.name if point.dist else "")

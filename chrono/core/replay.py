@@ -207,7 +207,7 @@ class Replay:
         record.ts = self.clock.now()
         if record.ts > rounds.next.as_of:
             await self._price(rounds, min(record.ts, span.until or record.ts), span, outlets)
-        await self._pace.keep(record.ts)
+        await self._pace.keep(record.ts, self.stop)
         self.frames += 1
         # the board would price all rounds up to here: those of a stopped replay, or that the run never reached
         if not self.stop.is_set() and (span.until is None or record.ts <= span.until):
@@ -258,15 +258,16 @@ class _Span:
 
 
 def _spans(paths: Sequence[Path], schedule: Schedule, complain: Complain) -> Sequence[_Span]:
-    """Return what is replayed one after the other: each run from an empty board, as it began, where all say what they did.
+    """Return what is replayed one after the other: each run from an empty board and what it remembered when it began.
 
-    Runs at the same time are taken as one that priced what any of them did; recordings that do not say, or were made at
-    another rhythm, as one at every round that they span.
+    Runs at the same time are taken as one, which priced all rounds from the first to the last; recordings that do not
+    say what was priced, or at another rhythm, as one at every round that they span.
     """
-    found = [(run, path) for run, path in zip(runs(paths, complain), files(paths), strict=True) if run is not None]
+    recordings = files(paths)
+    found = [(run, path) for run, path in zip(runs(recordings, complain), recordings, strict=True) if run is not None]
     known = sorted(found, key=lambda each: each[0].first)
     told = [run for run, _ in known]
-    if len(known) < len(files(paths)) or any(run.every != schedule.every for run in told):
+    if len(known) < len(recordings) or any(run.every != schedule.every for run in told):
         return [_Span(paths, None, schedule)]
     if all(before.last is None or before.last < after.first for before, after in itertools.pairwise(told)):
         return [_Span([path], run, schedule) for run, path in known]
@@ -291,8 +292,8 @@ class _Pace:
         self._clock = WallClock()
         self._began: tuple[int, int] | None = None
 
-    async def keep(self, ts: int) -> None:
-        """Wait until it is time for a record of this time."""
+    async def keep(self, ts: int, stop: anyio.Event) -> None:
+        """Wait until it is time for a record of this time, or to stop."""
         if self._speed is None:
             return
         if self._began is None:
@@ -300,4 +301,5 @@ class _Pace:
         recorded, real = self._began
         ahead = (ts - recorded) / self._speed - (self._clock.now() - real)
         if ahead > SECOND // 100:
-            await self._clock.sleep(ahead / SECOND)
+            with anyio.move_on_after(ahead / SECOND):
+                await stop.wait()

@@ -216,7 +216,8 @@ class Window(msgspec.Struct, eq=False, dict=True):
     stop: int | None = None
 
     def __len__(self) -> int:
-        return (len(self._ts) if self.stop is None else self.stop) - self.start
+        stop = self.stop
+        return (len(self._ts) if stop is None else stop) - self.start
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.market}, as_of={self.as_of}, span={self.span}, n={len(self)})"

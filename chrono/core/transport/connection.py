@@ -12,7 +12,7 @@ import msgspec
 
 from chrono.core.component import Emit
 from chrono.core.errors import FrameError, PermanentError, RateLimited
-from chrono.core.transport.endpoint import Endpoint, Heartbeat, address
+from chrono.core.transport.endpoint import Endpoint, Heartbeat, shown
 from chrono.core.transport.notices import Notices
 from chrono.core.transport.outage import Outage, from_error, pause
 from chrono.core.types import SECOND, Ack, Quote, RateLimit, Reconnect, Rejected, Reply, Signal, Ticker, Trade
@@ -93,7 +93,7 @@ class Connection:
         source = self._source
         with anyio.fail_after(source.open_within):
             endpoint = await _endpoint(source)
-        self._where = address(endpoint.url)
+        self._where = shown(endpoint.url, source.config.written("url"))
         ping = source.ping if endpoint.ping is None else endpoint.ping
         # the library's own debug lines show the request with its query and headers
         logger = logging.getLogger("chrono.websocket")

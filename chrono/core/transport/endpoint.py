@@ -57,6 +57,21 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if host else "an address without a host"
 
 
+def shown(url: str, written: str) -> str:
+    """Return what may be shown of an address, given what was written if any of it came from a reference.
+
+    Examples
+    --------
+    >>> shown("wss://venue.example/hunter2/ws", "wss://venue.example/${env:TOKEN}/ws")
+    'wss://venue.example/${env:TOKEN}/ws'
+    >>> shown("wss://venue.example/ws?token=secret", "")
+    'wss://venue.example/ws'
+    """
+    if not written:
+        return address(url)
+    return address(written) if _split(written).netloc else written.partition("?")[0]
+
+
 def checked(url: str, schemes: Sequence[str]) -> str:
     """Return an address as it is, or "" for none.
 

@@ -15,7 +15,7 @@ from chrono.core.errors import FrameError, PermanentError
 from chrono.core.transport.backoff import Backoff
 from chrono.core.transport.client import TIMEOUT, http_client
 from chrono.core.transport.codec import FrameSource
-from chrono.core.transport.endpoint import address, checked, positive
+from chrono.core.transport.endpoint import checked, positive, shown
 from chrono.core.transport.notices import Notices
 from chrono.core.transport.outage import Outage, from_error, from_status, pause
 from chrono.core.types import SECOND, Ack, Market, Quote, RateLimit, Rejected, Signal, Tick, Ticker, Trade
@@ -152,7 +152,7 @@ class _Poll:
         return max(due, (soonest - self._context.clock.now()) / SECOND, 0.0)
 
     async def _ask(self, request: httpx.Request) -> Outage | None:
-        where = address(str(request.url))
+        where = shown(str(request.url), self._source.config.written("url"))
         for name, value in self._http.headers.items():
             request.headers.setdefault(name, value)
         try:

@@ -18,7 +18,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from chrono.core.component import Context, Status
+from chrono.core.component import Context, Secret, Status
 from chrono.core.errors import PermanentError
 from chrono.core.transport.backoff import Backoff
 from chrono.core.transport.websocket import Endpoint, Heartbeat, WebSocketSource
@@ -745,6 +745,20 @@ async def test_secrets_of_the_address_never_show(
     client = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
     assert secret not in repr((statuses, notebook.lines, notebook.warnings, endpoint, client))
     assert "wss://venue.test/ws" in repr(endpoint)
+
+
+async def test_reference_in_the_path_of_an_address_is_shown_as_written(
+    context: Context, statuses: list[Status], notebook: Any, unused_port: int
+) -> None:
+    """Some venues put the key into the path: neither a status nor a recording shows it."""
+    async with venue(idle) as local:
+        for base, told in ((local.url, notebook.lines), (f"ws://127.0.0.1:{unused_port}/v2", statuses)):
+            url = Secret(f"{base}/hunter2", f"{base}/${{env:KEY}}")
+            async with running(toy(url, context)):
+                await until(lambda told=told: told)
+    assert "hunter2" not in repr((statuses, notebook.lines))
+    assert "/v2/${env:KEY}" in repr(statuses)
+    assert "/v2/${env:KEY}" in repr(notebook.lines)
 
 
 @pytest.mark.parametrize("url", ["http://h/x?key=hunter2", "https://me:hunter2@h/", "venue.test", "ws://", "wss:///x"])
