@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     from chrono.core.types import Missing as Missing
     from chrono.core.types import Pair as Pair
     from chrono.core.types import Price as Price
-    from chrono.core.types import Prior as Prior
     from chrono.core.types import Quote as Quote
-    from chrono.core.types import QuoteWindow as QuoteWindow
     from chrono.core.types import RateLimit as RateLimit
     from chrono.core.types import Reconnect as Reconnect
     from chrono.core.types import Rejected as Rejected
@@ -55,14 +53,16 @@ if TYPE_CHECKING:
     from chrono.core.types import Signal as Signal
     from chrono.core.types import Tick as Tick
     from chrono.core.types import Ticker as Ticker
-    from chrono.core.types import TickerWindow as TickerWindow
     from chrono.core.types import Trade as Trade
-    from chrono.core.types import TradeWindow as TradeWindow
     from chrono.core.types import Verdict as Verdict
-    from chrono.core.types import Window as Window
     from chrono.core.units import Duration as Duration
     from chrono.core.units import Move as Move
     from chrono.core.units import Share as Share
+    from chrono.core.windows import Prior as Prior
+    from chrono.core.windows import QuoteWindow as QuoteWindow
+    from chrono.core.windows import TickerWindow as TickerWindow
+    from chrono.core.windows import TradeWindow as TradeWindow
+    from chrono.core.windows import Window as Window
     from chrono.hookspecs import hookimpl as hookimpl
 
 _HOMES = {
@@ -73,10 +73,11 @@ _HOMES = {
     ),
     "chrono.core.transport": "Amount Endpoint Heartbeat Number PollingSource WebSocketSource ns_from_iso",
     "chrono.core.types": (
-        "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Prior Quote QuoteWindow RateLimit Reconnect "
-        "Rejected Reply Report Round Signal Tick Ticker TickerWindow Trade TradeWindow Verdict Window"
+        "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Quote RateLimit Reconnect Rejected "
+        "Reply Report Round Signal Tick Ticker Trade Verdict"
     ),
     "chrono.core.units": "Duration Move Share",
+    "chrono.core.windows": "Prior QuoteWindow TickerWindow TradeWindow Window",
     "chrono.hookspecs": "hookimpl",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from chrono.core.component import Aggregator, Consensus, Emit, Sink, Source
 from chrono.core.errors import InsufficientData, NoQuorum
-from chrono.core.types import SECOND, Agreement, Code, Estimate, Market, QuoteWindow, Reason, TradeWindow
+from chrono.core.types import SECOND, Agreement, Code, Estimate, Market, Reason
 from chrono.core.units import Duration
+from chrono.core.windows import QuoteWindow, TradeWindow
 from chrono.hookspecs import hookimpl
 
 MAX_SHARE = 0.15

@@ -12,8 +12,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from chrono.core.clock import Clock, WallClock
-from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict, Window
+from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict
 from chrono.core.units import Duration
+from chrono.core.windows import Window
 
 State: TypeAlias = Literal["starting", "live", "degraded", "waiting", "failed", "stopped"]
 

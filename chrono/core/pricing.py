@@ -29,8 +29,8 @@ from chrono.core.types import (
     Report,
     Round,
     Verdict,
-    Window,
 )
+from chrono.core.windows import Window
 
 JUMP_MEMORY = 60 * SECOND
 """How old the last published value may be for `max_jump` to be measured against it; at least two rounds."""

@@ -11,16 +11,8 @@ import pytest
 
 from chrono.core.component import Aggregator, Context
 from chrono.core.errors import InsufficientData
-from chrono.core.types import (
-    SECOND,
-    Estimate,
-    Market,
-    Pair,
-    QuoteWindow,
-    TickerWindow,
-    TradeWindow,
-    Window,
-)
+from chrono.core.types import SECOND, Estimate, Market, Pair
+from chrono.core.windows import QuoteWindow, TickerWindow, TradeWindow, Window
 
 __all__ = ["AggregatorContract"]
 

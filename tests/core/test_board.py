@@ -8,9 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from chrono.core.board import AHEAD, BUCKET, IDS, RAW, Board, Inlet, Offset
+from chrono.core.board import Board, Inlet
 from chrono.core.clock import VirtualClock
-from chrono.core.types import SECOND, Market, Pair, Quote, QuoteWindow, Tick, Ticker, TickerWindow, Trade, TradeWindow
+from chrono.core.offset import AHEAD, Offset
+from chrono.core.rows import BUCKET, IDS, RAW
+from chrono.core.types import SECOND, Market, Pair, Quote, Tick, Ticker, Trade
+from chrono.core.windows import QuoteWindow, TickerWindow, TradeWindow
 
 NOW = 1_795_342_500 * SECOND
 MARKET = Market("v1", Pair("BTC", "USD"), "v1", "BTCUSD")

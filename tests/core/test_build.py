@@ -13,8 +13,9 @@ from chrono.core.errors import ConfigError
 from chrono.core.pipeline import Pipeline
 from chrono.core.plan_tree import lines
 from chrono.core.registry import Registry
-from chrono.core.types import SECOND, Estimate, Pair, TradeWindow
+from chrono.core.types import SECOND, Estimate, Pair
 from chrono.core.units import Duration
+from chrono.core.windows import TradeWindow
 from tests.core.conftest import Make
 
 TWO = "sources: {v1: {type: push}, v2: {type: push}}\n"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from chrono.core.builtin import Last, Median, Mid, WeightedMedian, WindowMedian, capped, middle
 from chrono.core.component import Consensus
 from chrono.core.errors import InsufficientData, NoQuorum
-from chrono.core.types import SECOND, Estimate, Market, Pair, QuoteWindow, TradeWindow
+from chrono.core.types import SECOND, Estimate, Market, Pair
 from chrono.core.units import Duration
+from chrono.core.windows import QuoteWindow, TradeWindow
 
 PAIR = Pair("BTC", "USD")
 AS_OF = 1_000 * SECOND

@@ -20,7 +20,8 @@ from chrono.core.errors import PermanentError, RateLimited, TransientError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import PricingState
 from chrono.core.recording import read
-from chrono.core.types import SECOND, Estimate, Market, Report, Trade, TradeWindow
+from chrono.core.types import SECOND, Estimate, Market, Report, Trade
+from chrono.core.windows import TradeWindow
 from tests.core.conftest import Kept, Make
 
 pytestmark = pytest.mark.anyio

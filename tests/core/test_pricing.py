@@ -14,7 +14,8 @@ from chrono.core.component import Aggregator, Consensus, Detector
 from chrono.core.errors import InsufficientData
 from chrono.core.pricing import Outcome, PricingState, price
 from chrono.core.reporting import encode
-from chrono.core.types import SECOND, Agreement, Estimate, Market, Missing, Price, Round, Trade, TradeWindow, Verdict
+from chrono.core.types import SECOND, Agreement, Estimate, Market, Missing, Price, Round, Trade, Verdict
+from chrono.core.windows import TradeWindow
 from tests.core.conftest import Make
 
 START = 1_795_342_500

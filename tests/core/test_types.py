@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrono.core.types import SECOND, Feed, Market, Pair, Prior, QuoteWindow, Trade, TradeWindow
+from chrono.core.types import SECOND, Feed, Market, Pair, Trade
 from chrono.core.units import Duration, Share
+from chrono.core.windows import Prior, QuoteWindow, TradeWindow
 
 BTC = Pair("BTC", "USD")
 

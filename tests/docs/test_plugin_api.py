@@ -23,7 +23,6 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 HOMES = (chrono, component, types, codec, clock)
 
 OWN = {
-    "Component": {"Config"},
     "WebSocketSource": {"asks", "tls", "next_connection", "run"},
     "PollingSource": {"run"},
 }
@@ -72,12 +71,17 @@ def named(node: ast.ClassDef) -> dict[str, ast.stmt]:
 
 def is_attribute(node: ast.stmt) -> bool:
     """Return whether a function is read without being called."""
-    return "property" in "".join(decorators(node)) if isinstance(node, ast.FunctionDef) else False
+    return isinstance(node, ast.FunctionDef) and any("property" in name for name in decorators(node))
 
 
 def decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """Return how a function is decorated, abstract or not."""
     return [name for each in node.decorator_list if (name := ast.unparse(each)) != "abstractmethod"]
+
+
+def returned(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Return the annotation of what a function returns."""
+    return ast.unparse(node.returns) if node.returns is not None else ""
 
 
 def default(node: ast.expr | None) -> ast.expr | None:
@@ -102,13 +106,15 @@ def assert_same(shown: ast.stmt, real: ast.stmt, module: Any) -> None:
             if ast.unparse(shown.value or ast.Constant(0)) != "...":
                 assert value(shown.value, module) == value(default(real.value), module), where
         else:
-            assert isinstance(real, ast.FunctionDef) and is_attribute(real), where
-            assert ast.unparse(shown.annotation) == ast.unparse(real.returns or ast.Constant(None)), where
+            assert isinstance(real, ast.FunctionDef), where
+            assert is_attribute(real), where
+            assert ast.unparse(shown.annotation) == returned(real), where
         return
     assert isinstance(shown, ast.FunctionDef | ast.AsyncFunctionDef), where
-    assert isinstance(real, type(shown)) and not is_attribute(real), where
+    assert isinstance(real, type(shown)), where
+    assert not is_attribute(real), where
     assert ast.unparse(shown.args) == ast.unparse(real.args), where
-    assert ast.unparse(shown.returns or ast.Constant(0)) == ast.unparse(real.returns or ast.Constant(0)), where
+    assert returned(shown) == returned(real), where
     assert decorators(shown) == decorators(real), where
 
 

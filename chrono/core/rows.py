@@ -1,0 +1,317 @@
+"""Rows of one market on the board, bounded by time.
+
+Rows older than the longest window asked for are forgotten, all but one; a flood folds into buckets of 100 ms, so a
+window never silently becomes shorter than it says.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from operator import mul
+from typing import Any
+
+from chrono.core.offset import Offset
+from chrono.core.types import PRICE_LIMIT, SECOND, Market, Quote, Ticker, Trade
+from chrono.core.windows import QuoteWindow, TickerWindow, TradeWindow, Window
+
+BUCKET = 100_000_000
+"""Nanoseconds of a bucket that a flood is folded into."""
+
+RAW = 2048
+"""Rows of one market kept as received before the older half is folded."""
+
+IDS = 4096
+"""Trade ids remembered per market, at least half of them at any time."""
+
+_GENERATION = IDS // 2
+_SPARE = 64
+_DAY = 86_400
+_DROWNED = 1e-6
+"""Below this part of a running sum, its difference to an earlier one is too coarse."""
+
+
+class Rows:
+    """Rows of one kind of one market in the order of their event times, oldest first.
+
+    Windows read these very lists, up to where they ended at the time: once lent they are only appended to, and whatever
+    else needs doing is done to a copy.
+    """
+
+    __slots__ = ("columns", "full", "horizon", "lent", "market", "offset", "received", "since", "ts")
+
+    width = 0
+    window: type[Window]
+
+    def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
+        self.market = market
+        self.horizon = horizon
+        self.offset = offset
+        self.columns: tuple[list[float], ...] = tuple([] for _ in range(self.width))
+        self.ts: list[int] = []
+        self.received = 0
+        self.since = 0
+        self.full = _SPARE
+        self.lent = False
+
+    def take(self, tick: Any, received: int) -> str:
+        """Place a tick, or return the word for what is wrong with it."""
+        raise NotImplementedError
+
+    def insert(self, values: Sequence[float], ts: int) -> None:
+        """Put a late row where it belongs."""
+        self.own()
+        at = bisect_right(self.ts, ts)
+        for column, value in zip(self.columns, values, strict=True):
+            column.insert(at, value)
+        self.ts.insert(at, ts)
+        if len(self.ts) >= self.full:
+            self.shrink()
+
+    def place(self, ts: int, received: int) -> None:
+        """Finish a row whose values were appended."""
+        times = self.ts
+        if not times:
+            self.since = received
+        times.append(ts)
+        self.received = received
+        if len(times) >= self.full:
+            self.shrink()
+
+    def own(self) -> None:
+        """Leave lent lists to their windows."""
+        if self.lent:
+            self.lent = False
+            self.columns = tuple([column[:] for column in self.columns])
+            self.ts = self.ts[:]
+
+    def shrink(self) -> None:
+        """Forget what no window reaches, all but the row before; fold what is still too much."""
+        # by our clock as well: a row may be dated ahead of it
+        newest = min(self.ts[-1], self.received - self.offset.value)
+        gone = bisect_left(self.ts, newest - self.horizon) - 1
+        if gone > 0:
+            self.delete(gone)
+        if len(self.ts) > RAW:
+            self.fold(len(self.ts) - RAW // 2)
+        self.full = len(self.ts) + max(len(self.ts) // 2, _SPARE)
+
+    def delete(self, count: int) -> None:
+        """Forget the first `count` rows."""
+        self.own()
+        for column in self.columns:
+            del column[:count]
+        del self.ts[:count]
+
+    def fold(self, count: int) -> None:
+        """Merge the first `count` rows into buckets."""
+        self.own()
+        into = -1
+        bucket = None
+        for row in range(count):
+            key = self.ts[row] // BUCKET
+            if key == bucket:
+                self.merge(into, row)
+            else:
+                into, bucket = into + 1, key
+                self.move(into, row)
+            self.ts[into] = self.ts[row]
+        for column in self.columns:
+            del column[into + 1 : count]
+        del self.ts[into + 1 : count]
+
+    def move(self, into: int, row: int) -> None:
+        """Copy the values of a row."""
+        for column in self.columns:
+            column[into] = column[row]
+
+    def merge(self, into: int, row: int) -> None:
+        """Fold a row into its bucket: of a state, such as a quote, the last one stands."""
+        self.move(into, row)
+
+    def cut(self, as_of: int, span: int) -> Window | None:
+        """Return the window of `span` nanoseconds up to `as_of`, None where nothing was ever seen."""
+        ts, offset = self.ts, self.offset.value
+        if not ts:
+            return None
+        opens = as_of - span - offset
+        start = bisect_right(ts, opens)
+        age, quiet = as_of - offset - ts[-1], as_of - self.received
+        seen = as_of - self.since
+        self.lent = True
+        return self.window(
+            self.market,
+            as_of,
+            span,
+            self.columns,
+            ts,
+            offset,
+            quiet if quiet > age else age,  # noqa: FURB136 - a call costs three times as much, for every market
+            self.turnover(start, opens, span),
+            1.0 if seen >= span else max(seen, 0) / span,
+            start,
+            len(ts),
+        )
+
+    def turnover(self, start: int, opens: int, span: int) -> float:
+        """Return quote units traded per second in a window from row `start`, which opens at an instant of the venue."""
+        raise NotImplementedError
+
+
+class Trades(Rows):
+    """Prints, each counted once."""
+
+    __slots__ = ("_old", "_traded", "_young")
+
+    width = 3
+    window = TradeWindow
+
+    def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
+        super().__init__(market, horizon, offset)
+        self._traded: list[float] = []
+        self._young: set[str] = set()
+        self._old: set[str] = set()
+
+    def take(self, tick: Trade, received: int) -> str:
+        # one pass per trade of every venue: whatever it called would cost more than what it does
+        # what is no float fails in the addition, and is not met in the middle of a round
+        price, size, ts, trade_id = tick.price + 0.0, tick.size + 0.0, tick.ts_event, tick.trade_id
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= size < PRICE_LIMIT):
+            return "invalid"
+        offset = self.offset
+        if ts is None:
+            ts = received - offset.value
+        else:
+            ahead = ts - received
+            if received >= offset.next_at:
+                offset.measure(-ahead, received)
+            if ahead > offset.room:
+                return "future"
+        if trade_id:
+            young = self._young
+            if trade_id in young or trade_id in self._old:
+                return "duplicate"
+            young.add(trade_id)
+            if len(young) >= _GENERATION:
+                self._old, self._young = young, set()
+        times = self.ts
+        if not times:
+            self.since = received
+        elif ts < times[-1]:
+            self.insert((price, size, 1.0), ts)
+            return ""
+        prices, sizes, prints = self.columns
+        prices.append(price)
+        sizes.append(size)
+        prints.append(1.0)
+        times.append(ts)
+        self.received = received
+        if len(times) >= self.full:
+            self.shrink()
+        return ""
+
+    def insert(self, values: Sequence[float], ts: int) -> None:
+        del self._traded[bisect_right(self.ts, ts) :]
+        super().insert(values, ts)
+
+    def delete(self, count: int) -> None:
+        # summed up afresh, so that no absurd print stays in the sums for good
+        self._traded.clear()
+        super().delete(count)
+
+    def fold(self, count: int) -> None:
+        super().fold(count)
+        self._traded.clear()
+
+    def merge(self, into: int, row: int) -> None:
+        prices, sizes, prints = self.columns
+        size = sizes[into] + sizes[row]
+        if size > 0:
+            prices[into] = (prices[into] * sizes[into] + prices[row] * sizes[row]) / size
+        else:
+            prices[into] = prices[row]
+        sizes[into] = size
+        prints[into] += prints[row]
+
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - for quotes, whose rows are others
+        if len(self._traded) < len(self.ts):
+            self._sum()
+        traded = self._traded
+        if start >= len(traded):
+            return 0.0
+        made = traded[-1] - traded[start - 1] if start else traded[-1]
+        if made < traded[-1] * _DROWNED:
+            prices, sizes, _ = self.columns
+            made = math.fsum(map(mul, prices[start:], sizes[start:]))
+        return made * SECOND / span
+
+    def _sum(self) -> None:
+        """Bring the running sums of turnover up to date."""
+        prices, sizes, _ = self.columns
+        total = self._traded[-1] if self._traded else 0.0
+        for row in range(len(self._traded), len(self.ts)):
+            total += prices[row] * sizes[row]
+            self._traded.append(total)
+
+
+class Quotes(Rows):
+    """Tops of book; what is traded stands in the rows of trades beside them."""
+
+    __slots__ = ("_trades",)
+
+    width = 4
+    window = QuoteWindow
+
+    def __init__(self, market: Market, horizon: int, offset: Offset, trades: Trades) -> None:
+        super().__init__(market, horizon, offset)
+        self._trades = trades
+
+    def take(self, tick: Quote, received: int) -> str:
+        bid, ask, bid_size, ask_size = tick.bid, tick.ask, tick.bid_size, tick.ask_size
+        if not (0.0 < bid <= ask < PRICE_LIMIT and 0.0 <= bid_size < PRICE_LIMIT and 0.0 <= ask_size < PRICE_LIMIT):
+            return "invalid"
+        ts = self.offset.dated(tick.ts_event, received)
+        if ts is None:
+            return "future"
+        if self.ts and ts < self.ts[-1]:
+            self.insert((bid, ask, bid_size, ask_size), ts)
+            return ""
+        bids, asks, bid_sizes, ask_sizes = self.columns
+        bids.append(bid)
+        asks.append(ask)
+        bid_sizes.append(bid_size)
+        ask_sizes.append(ask_size)
+        self.place(ts, received)
+        return ""
+
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - a row of quotes is none of trades
+        return self._trades.turnover(bisect_right(self._trades.ts, opens), opens, span)
+
+
+class Tickers(Rows):
+    """Last prices, with the venue's own turnover."""
+
+    __slots__ = ()
+
+    width = 2
+    window = TickerWindow
+
+    def take(self, tick: Ticker, received: int) -> str:
+        price, volume = tick.last + 0.0, tick.volume_24h + 0.0
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= volume < PRICE_LIMIT):
+            return "invalid"
+        ts = self.offset.dated(tick.ts_event, received)
+        if ts is None:
+            return "future"
+        if self.ts and ts < self.ts[-1]:
+            self.insert((price, volume), ts)
+            return ""
+        prices, volumes = self.columns
+        prices.append(price)
+        volumes.append(volume)
+        self.place(ts, received)
+        return ""
+
+    def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - the venue's own 24 h figure
+        return self.columns[0][-1] * self.columns[1][-1] / _DAY
