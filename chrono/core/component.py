@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from chrono.core.clock import Clock, WallClock
 from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict
@@ -148,6 +148,16 @@ class Config(BaseModel):
     def written(self, name: str) -> str:
         """Return what stands in the file for an option that came from a reference, "" for any other."""
         return self._references.get(name, "")
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text with what the file stands for in place of every secret among these options."""
+        for name in type(self).model_fields:
+            value, written = getattr(self, name), self.written(name)
+            if isinstance(value, SecretStr):
+                value, written = value.get_secret_value(), written or "**********"
+            if written and value and isinstance(value, str):
+                text = text.replace(value, written)
+        return text
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show a reference in place of what it stands for, and nothing that could be computed from it."""

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from chrono.core.board import Inlet
+from chrono.core.builtin import Push
 from chrono.core.clock import Clock, WallClock
 from chrono.core.component import Component, Context, Emit, Source
 from chrono.core.drops import Drops, totals
@@ -231,6 +232,8 @@ class Engine:
             began = self.clock.now()
             try:
                 await source.run(markets, emit)
+                if not isinstance(source, Push):
+                    source.context.status("stopped", "ended", f"{name}: it says that it is done; {_OFF}")
                 return
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the others
                 if self.clock.now() - began > _HEALTHY:

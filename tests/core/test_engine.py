@@ -440,3 +440,14 @@ async def test_dropped_ticks_are_said_once_with_what_to_do(make: Make) -> None:
         "under a trade id that was there before",
     ]
     assert (summary.ticks, summary.refused) == (1, 5)
+
+
+async def test_source_that_ends_by_itself_says_so(make: Make) -> None:
+    """Nobody takes it for live."""
+    Scripted.script = []
+    engine = Engine(make(TEXT + "sources: {scripted: {}}\n", source=[Scripted]), VirtualClock(START), rounds=1)
+    await engine.run()
+    assert (engine.statuses.latest["scripted", ""].state, engine.statuses.latest["scripted", ""].code) == (
+        "stopped",
+        "ended",
+    )

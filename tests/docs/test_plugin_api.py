@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -53,9 +53,16 @@ def ancestry(shown: ast.ClassDef, cls: type) -> list[type]:
 @cache
 def members(cls: type) -> dict[str, ast.stmt]:
     """Return what the source of a class says of each name."""
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(node, ast.ClassDef)
+    node: Any = source(sys.modules[cls.__module__])
+    for name in cls.__qualname__.split("."):
+        node = next(each for each in node.body if isinstance(each, ast.ClassDef) and each.name == name)
     return named(node)
+
+
+@cache
+def source(module: Any) -> ast.Module:
+    """Return the source of a module."""
+    return ast.parse(inspect.getsource(module))
 
 
 def named(node: ast.ClassDef) -> dict[str, ast.stmt]:

@@ -204,7 +204,7 @@ class Connection:
 
     async def _send(self, socket: ClientConnection, message: Any) -> None:
         data = message if isinstance(message, str | bytes) else msgspec.json.encode(message).decode()
-        self._record("sent", data)
+        self._record("sent", self._source.config.without_secrets(data) if isinstance(data, str) else data)
         await socket.send(data)
 
     async def _beat(self, socket: ClientConnection, heartbeat: Heartbeat) -> None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import anyio
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -601,6 +601,29 @@ async def test_recording_holds_the_life_of_a_connection(context: Context, notebo
     assert [line["ts"] for line in notebook.of("ws")][:2] == [ts for _, ts in board.got]
     assert notebook.of("close")[0]["reason"]
     assert {(line["source"], line["conn"]) for line in notebook.lines} == {("toy", 1)}
+
+
+class Guarded(Toy):
+    """A venue that wants a password."""
+
+    class Config(Toy.Config):
+        """With it."""
+
+        password: SecretStr = SecretStr("")
+        """Sent at the start of a conversation."""
+
+    def subscribe(self, symbols: Sequence[str]) -> Iterator[Any]:
+        yield {"login": self.config.password.get_secret_value()}
+
+
+async def test_recording_holds_no_secret(context: Context, notebook: Any) -> None:
+    """The venue gets the password, the recording what stands in its place."""
+    async with venue(idle) as local:
+        source = Guarded(Guarded.Config(url=local.url, password=SecretStr("hunter2")), context)
+        async with running(source):
+            await until(lambda: local.sent)
+    assert local.sent == [{"login": "hunter2"}]
+    assert notebook.of("sent")[0]["data"] == '{"login":"**********"}'
 
 
 async def test_each_new_connection_has_its_own_number_in_the_recording(context: Context, notebook: Any) -> None:
