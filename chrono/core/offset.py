@@ -19,7 +19,7 @@ class Offset:
     """How far our clock is ahead of a venue's: the median of receipt minus event time, latency included.
 
     The first ticks are all measured, later ones once a second, over the last ten minutes: minutes of late prints cannot
-    pass for a clock that is off. Beyond ±10 s it is not a clock but a delay, and counts as age.
+    pass for a clock that is off. A tick beyond ±10 s is no sample: a delay counts as age, a time ahead as the future.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Offset:
 
     def measure(self, delta: int, received: int) -> None:
         """Take one sample, `received - ts_event` in nanoseconds."""
-        if delta > AHEAD:
+        if abs(delta) > AHEAD:
             return
         if len(self._recent) == _SAMPLES:
             del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
@@ -51,7 +51,7 @@ class Offset:
         n = len(self._sorted)
         low, high = self._sorted[(n - 1) // 2], self._sorted[n // 2]
         median = low if abs(low) < abs(high) else high
-        self.value = max(-AHEAD, median)
+        self.value = median
         self.room = AHEAD - self.value
         if n >= _FIRST_SAMPLES:
             self.next_at = received + _SAMPLE_EVERY

@@ -354,6 +354,7 @@ async def test_venue_that_never_acknowledges_is_not_blamed(context: Context, sta
         ack_within = 0.02
 
     async with venue(sending({"trades": [1.0]})) as local, running(toy(local.url, context, Impatient)):
+        await until(lambda: codes(statuses) == ["live"])
         await anyio.sleep(0.06)
     assert codes(statuses) == ["live"]
 
