@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class _Builder:
         self.conversions: dict[str, dict[Market, tuple[Leg, ...]]] = {}
         self.faulty: set[str] = set()
         self.unreachable: set[str] = set()
+        self.needed_at: dict[str, str] = {}
 
     def cross_check(self) -> list[str]:
         """Return what only the whole of a file shows; what is faulty in itself gives rise to nothing more."""
@@ -192,17 +193,14 @@ class _Builder:
             return legs
         leg = str(Pair(quote, target))
         path = f"feeds.{name}.markets" if self.settings[name].markets else f"feeds.{name}"
-        shared = FeedConfig(category="rate").model_copy(update=self._common())
-        self._feed(leg, shared, published=False)
+        # a leg that no one declared is priced as the first feed that needs it
+        self._feed(leg, self.settings[name].model_copy(update=_UNDECLARED), published=False)
+        self.needed_at[leg] = path
         if not self.feeds[leg].markets:
             wanted = f"expected a rate {leg} to convert with, nothing can price it"
             self._problem(path, f"{wanted}; add under feeds a line like {leg}: {{markets: [SOURCE:{leg}]}}")
         self._convert(leg)
         return (Leg(leg),)
-
-    def _common(self) -> dict[str, Any]:
-        """Return what the pipeline says of all feeds: an undeclared leg is priced by that."""
-        return {key: getattr(self.config, key) for key in ("quotes", "aggregator", "detectors", "consensus")}
 
     def _plans(self) -> list[Plan]:
         """Put the feeds in the order in which they are priced."""
@@ -246,6 +244,14 @@ class _Builder:
         if not feed.markets or feed.name in self.faulty or path in self.unreachable or len(groups) >= consensus.wanted:
             return
         self.unreachable.add(path)
+        if feed.name in self.needed_at:
+            path = self.needed_at[feed.name]
+            line = f"{feed.name}: {{consensus: {{{consensus.type}: {{min_venues: {len(groups)}}}}}}}"
+            wanted = (
+                f"expected a rate {feed.name} of {consensus.wanted} venues to convert with, {len(groups)} may list it"
+            )
+            self._problem(path, f"{wanted} ({', '.join(groups)}); add sources, or under feeds a line like {line}")
+            return
         what = f"{feed.name} needs {consensus.wanted} venues and can have {len(groups)} ({', '.join(groups)})"
         shared = "; sources of one type are one venue unless `group` says otherwise"
         hint = shared if len(groups) < len({market.source for market in feed.markets}) else ""
@@ -278,6 +284,9 @@ class _Builder:
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append(self.config.problem(path, message))
+
+
+_UNDECLARED: Mapping[str, Any] = {"markets": None, "limits": configuration.LimitsConfig(), "category": "rate"}
 
 
 def _sound(declared: Declared) -> bool:

@@ -172,6 +172,30 @@ def test_what_is_wrong_in_itself_gives_rise_to_nothing_more() -> None:
     assert "min_venues" in line
 
 
+def test_undeclared_rate_is_priced_as_the_first_feed_that_needs_it(make: Make) -> None:
+    """A feed that is content with one venue is content with one for its rate."""
+    text = "sources: {v1: {type: push}}\nfeeds: {BTC/USD: {consensus: {median: {min_venues: 1}}}}\n"
+    pipeline = make(text)
+    assert {plan.feed.name: plan.consensus.wanted for plan in pipeline.plans} == {
+        "USDT/USD": 1,
+        "USDC/USD": 1,
+        "BTC/USD": 1,
+    }
+
+
+def test_undeclared_rate_out_of_reach_is_told_where_it_is_needed_with_the_line_to_add(make: Make) -> None:
+    """Its own name stands nowhere in the file."""
+    text = (
+        "sources: {a: {type: dollarless}, b: {type: dollarless}, c: {type: push}}\n"
+        "feeds: {BTC/USD: {markets: ['*:BTC/USDT']}}\n"
+    )
+    line = r"USDT/USD: \{consensus: \{weighted_median: \{min_venues: 1\}\}\}"
+    with pytest.raises(
+        ConfigError, match=rf"2:\d+: feeds.BTC/USD.markets: expected a rate USDT/USD of 2 venues .*{line}"
+    ):
+        make(text, source=[Dollarless])
+
+
 class Dollarless(Push):
     """Lists nothing in USD."""
 

@@ -109,6 +109,12 @@ def _pair(text: str) -> str:
         raise ValueError(f"{error}{_meant(text)}") from None
 
 
+def _plain(text: str) -> str:
+    if "/" in text or text.strip(".") == "":
+        raise ValueError(f"expected a name that can be a folder's, was {text!r}")
+    return text
+
+
 def _asset(text: str) -> str:
     try:
         return Pair.parse(f"{text}/{'EUR' if text == 'USD' else 'USD'}").base
@@ -189,7 +195,7 @@ class PipelineConfig(Config):
     None where the file is silent: the default of aggregator, detectors and consensus is the builder's.
     """
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, AfterValidator(_plain)] = Field(min_length=1)
     """What to call the pipeline; default: the name of the file."""
 
     every: Duration = Field(default=Duration("1s"), gt=0)
