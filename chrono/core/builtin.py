@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
@@ -145,9 +146,9 @@ class _Median(Consensus):
 
     config: Config
 
+    @abstractmethod
     def weights(self, turnover: Mapping[str, float]) -> Mapping[str, float]:
         """Return the weight of each group, given its turnover."""
-        raise NotImplementedError
 
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
         """Return the weighted median of the estimates that are fresh enough."""

@@ -7,6 +7,7 @@ window never silently becomes shorter than it says.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import mul
@@ -32,7 +33,7 @@ _DROWNED = 1e-6
 """Below this part of a running sum, its difference to an earlier one is too coarse."""
 
 
-class Rows:
+class Rows(ABC):
     """Rows of one kind of one market in the order of their event times, oldest first.
 
     Windows read these very lists, up to where they ended at the time: once lent they are only appended to, and whatever
@@ -55,9 +56,9 @@ class Rows:
         self.full = _SPARE
         self.lent = False
 
+    @abstractmethod
     def take(self, tick: Any, received: int) -> str:
         """Place a tick, or return the word for what is wrong with it."""
-        raise NotImplementedError
 
     def insert(self, values: Sequence[float], ts: int) -> None:
         """Put a late row where it belongs."""
@@ -154,9 +155,9 @@ class Rows:
             len(ts),
         )
 
+    @abstractmethod
     def turnover(self, start: int, opens: int, span: int) -> float:
         """Return quote units traded per second in a window from row `start`, which opens at an instant of the venue."""
-        raise NotImplementedError
 
 
 class Trades(Rows):
