@@ -102,6 +102,7 @@ class TradeWindow(Window, eq=False, dict=True):
 
     Examples
     --------
+    >>> from chrono import Market, Pair
     >>> market = Market("kraken", Pair("BTC", "USD"))
     >>> prints = {"price": [100.0, 101.0], "size": [1.0, 3.0], "ts": [1_500, 1_900]}
     >>> window = TradeWindow.of(market, as_of=2_000, span=1_000, **prints)
