@@ -141,12 +141,16 @@ async def test_speed_changes_nothing(make: Make, tmp_path: Path) -> None:
 
 async def test_paced_replay_stops_in_the_middle_of_a_gap(make: Make, tmp_path: Path) -> None:
     """An hour without a record does not keep it from listening."""
-    run = Replay(make(PUSH), [write(tmp_path / "r.jsonl", tick(0.5, 1.0), tick(3600, 2.0))], speed=1.0)
+    pipeline = make(PUSH)
+    run = Replay(pipeline, [write(tmp_path / "r.jsonl", tick(0.5, 1.0), tick(3600, 2.0))], speed=1.0)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run.run)
             await anyio.wait_all_tasks_blocked()
             run.stop.set()
+    sink = pipeline.sinks["kept"]
+    assert isinstance(sink, Kept)
+    assert 2.0 not in values(sink.reports)
 
 
 class Memory(Detector):

@@ -192,7 +192,8 @@ async def test_frames_reach_the_board_with_one_timestamp_each(context: Context, 
 async def test_binary_frames_are_read_too(context: Context) -> None:
     """A venue may send its JSON in binary frames."""
     async with venue(sending(b'{"trades": [4.5]}')) as local, running(toy(local.url, context)) as board:
-        await until(lambda: board.prices == [4.5])
+        await until(lambda: board.prices)
+    assert board.prices == [4.5]
 
 
 async def test_messages_of_text_and_bytes_go_as_they_are(context: Context) -> None:
