@@ -61,8 +61,8 @@ class Inlet:
             fault = self._rows[tick.symbol][type(tick)].take(tick, received)
         except KeyError:
             fault = "invalid" if tick.symbol in self._rows else "unknown_symbol"
-        except TypeError:
-            # a parser that passed on null or text: a check of types for every tick would cost more
+        except (TypeError, OverflowError):
+            # a parser that passed on null, text or an absurd time: a check of types for every tick would cost more
             fault = "invalid"
         if fault:
             self.dropped[fault] += 1

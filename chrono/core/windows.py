@@ -44,8 +44,8 @@ class Window(msgspec.Struct, eq=False, dict=True):
 
     Notes
     -----
-    Arrays are made when they are first asked for, from lists that the board may append to meanwhile: most aggregators
-    want few of them, and `last` wants none.
+    NumPy's arrays are made when they are first asked for, from arrays that the board may append to meanwhile: most
+    aggregators want few of them, and `last` wants none.
     """
 
     kind: ClassVar[Kind]

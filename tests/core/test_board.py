@@ -251,6 +251,17 @@ def test_turnover_is_quote_units_per_second_of_the_span() -> None:
     assert trades(made, NOW + 20 * SECOND, 15 * SECOND).turnover == pytest.approx(2 * 300.0 / 15)
 
 
+def test_time_beyond_any_clock_is_invalid_and_costs_nothing() -> None:
+    """A time that no 64 bits hold, or that is no whole number, leaves the rows as they were."""
+    made, inlet = board()
+    for ts in (-(10**30), NOW - 0.5):
+        inlet(trade(at=ts), NOW)  # type: ignore[arg-type]
+    inlet(trade(101.0, at=NOW), NOW)
+    assert (inlet.accepted, inlet.dropped["invalid"]) == (1, 2)
+    window = trades(made, NOW)
+    assert (len(window), window.price.tolist(), window.last) == (1, [101.0], 101.0)
+
+
 def test_absurd_print_does_not_cost_a_market_its_turnover() -> None:
     """Neither while it is remembered, when it drowns sums that begin before it, nor afterwards."""
     made, inlet = board(10 * SECOND)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chrono.core.builtin import Last, Push
+from chrono.core.aggregators import Last
+from chrono.core.builtin import Push
 from chrono.core.component import Component, Detector
 from chrono.core.errors import PluginError, UnknownType
 from chrono.core.registry import Registry

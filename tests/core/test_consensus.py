@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrono.core.builtin import Last, Median, Mid, WeightedMedian, WindowMedian, capped, middle
+from chrono.core.aggregators import Last, Mid, WindowMedian
+from chrono.core.consensus import Median, WeightedMedian, capped, middle
 from chrono.core.component import Consensus
 from chrono.core.errors import InsufficientData, NoQuorum
 from chrono.core.types import SECOND, Estimate, Market, Pair
