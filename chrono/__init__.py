@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chrono.core.component import Sink as Sink
     from chrono.core.component import Source as Source
     from chrono.core.component import Status as Status
+    from chrono.core.consensus import VenueConsensus as VenueConsensus
     from chrono.core.errors import ChronoError as ChronoError
     from chrono.core.errors import ConfigError as ConfigError
     from chrono.core.errors import DataError as DataError
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "chrono.core.component": ("Aggregator Component Config Consensus Context Detector Emit Event Sink Source Status"),
+    "chrono.core.consensus": "VenueConsensus",
     "chrono.core.errors": (
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"

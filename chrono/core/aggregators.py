@@ -1,13 +1,18 @@
-"""The aggregators that need no plugin: the newest price, the newest middle of the book, the median of a window."""
+"""The aggregators that need no plugin: the newest price, the newest middle of the book, a median, a steady mean."""
 
 from __future__ import annotations
 
+from math import fsum
+
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
 
 from chrono.core.component import Aggregator
 from chrono.core.consensus import middle
 from chrono.core.errors import InsufficientData
 from chrono.core.types import Estimate
+from chrono.core.units import Share
 from chrono.core.windows import QuoteWindow, TradeWindow
 
 
@@ -46,3 +51,57 @@ class WindowMedian(Aggregator):
         if prints.max() == 1.0:
             return self.estimate(window, float(np.median(window.price)))
         return self.estimate(window, middle(window.price.tolist(), (prints / prints.sum()).tolist()))
+
+
+class Steady(Aggregator):
+    """The mean of the newest trades for as long as they stood still; the newest one while the price moves.
+
+    For what hardly ever moves, such as a stablecoin's rate: noise is averaged out over the window, and a price that
+    does move is followed at once.
+
+    Notes
+    -----
+    The run of trades up to the newest whose highest is at most `band` above its lowest is halved, the older half left
+    out, while the means of its halves differ by more than three standard errors (Welch's statistic). The value is the
+    mean of what is left, the newest trade where that is fewer than four. Breakdown point 0: the newest trade decides
+    which others count.
+
+    References
+    ----------
+    .. [1] O. V. Lepski, "On a Problem of Adaptive Estimation in Gaussian White Noise", *Theory of Probability and its
+       Applications* 35, 1991: the longest window that no shorter one contradicts.
+    .. [2] B. L. Welch, "The Generalization of 'Student's' Problem", *Biometrika* 34, 1947.
+    """
+
+    type = "steady"
+
+    class Config(Aggregator.Config):
+        """How far back to look, and what is still the same price."""
+
+        band: Share = Field(default=Share("10bp"), gt=0)
+        """How far apart trades of one price may be."""
+
+    config: Config
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        """Return the mean of the trades that stood still, the newest price where none did."""
+        back = window.price[::-1]
+        apart = np.maximum.accumulate(back) > np.minimum.accumulate(back) * (1.0 + self.config.band)
+        run = back[: int(np.argmax(apart)) if apart.any() else len(back)]
+        while len(run) >= _ENOUGH and _moved(run):
+            run = run[: len(run) // 2]
+        if len(run) < _ENOUGH:
+            return self.estimate(window, window.last)
+        mean = fsum(run.tolist()) / len(run)
+        return self.estimate(window, min(max(mean, float(run.min())), float(run.max())), len(run))
+
+
+_ENOUGH = 4
+
+
+def _moved(run: NDArray[np.float64]) -> bool:
+    """Say whether the halves of a run differ by more than chance."""
+    half = len(run) // 2
+    new, old = run[:half], run[half : 2 * half]
+    error = ((new.var(ddof=1) + old.var(ddof=1)) / half) ** 0.5
+    return bool(abs(new.mean() - old.mean()) > 3.0 * error)

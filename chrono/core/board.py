@@ -19,7 +19,7 @@ class _Slot:
 
     def __init__(self, market: Market, horizon: int, offset: Offset) -> None:
         self.trades = Trades(market, horizon, offset)
-        self.quotes = Quotes(market, horizon, offset, self.trades)
+        self.quotes = self.trades.book = Quotes(market, horizon, offset, self.trades)
         self.tickers = Tickers(market, horizon, offset)
 
 

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chrono.core import config as configuration
 from chrono.core import rates
+from chrono.core.assets import Rename, rename
 from chrono.core.builtin import Push
 from chrono.core.clock import Schedule
 from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
 from chrono.core.config import Declared, FeedConfig, PipelineConfig
 from chrono.core.errors import ConfigError, PluginError
 from chrono.core.pipeline import Pipeline
-from chrono.core.pricing import Plan
+from chrono.core.pricing import Peg, Plan
 from chrono.core.rates import Leg
 from chrono.core.registry import Registry
 from chrono.core.types import Feed, Limits, Market, Pair
 
 DEFAULT_AGGREGATOR = "last"
+DEFAULT_PEGGED_AGGREGATOR = "steady"
+"""Of stablecoins: what stands still can be averaged, and what it converts is as noisy as it is."""
+DEFAULT_DETECTORS = ("flatline", "deviation", "drift")
 DEFAULT_CONSENSUS = "weighted_median"
 STABLE = "USD"
-"""A feed in this currency is by default also priced from its pairs in the other `quotes`."""
+"""A feed in this currency is by default also priced from its pairs in the other `quotes`, which are pegged to it."""
+
+MAX_ALTERNATIVE = 2
+"""Legs of another way that a conversion is compared with: each leg adds its error."""
+
+MAX_DISPUTED = 2 / 3
+"""The share of the venues alive that may be rejected before a feed has no value."""
+MAX_DISPUTED_RATE = 1 / 3
+"""The same for rates: what is wrong with one is wrong with all that it converts."""
 
 
 def build(source: Path | str, registry: Registry, *, filename: str = "pipeline.yaml") -> Pipeline:
@@ -47,6 +61,17 @@ def build(source: Path | str, registry: Registry, *, filename: str = "pipeline.y
     except ConfigError as error:
         found = _Builder(error.partial, registry).cross_check() if error.partial else []
         raise ConfigError(*configuration.in_order([*error.problems, *found])) from None
+    return wire(config, registry)
+
+
+def wire(config: PipelineConfig, registry: Registry) -> Pipeline:
+    """Return the pipeline of a configuration that has been read, or made.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each problem.
+    """
     return _Builder(config, registry).pipeline()
 
 
@@ -62,7 +87,7 @@ class _Builder:
             for name, declared in config.sources.items()
         }
         self.made: dict[int, Component] = {}
-        self.standard: dict[str, Declared] = {}
+        self.standard: dict[tuple[str, str], Declared] = {}
         self.feeds: dict[str, Feed] = {}
         self.settings: dict[str, FeedConfig] = {}
         self.conversions: dict[str, dict[Market, tuple[Leg, ...]]] = {}
@@ -120,8 +145,14 @@ class _Builder:
         elif not found and published and not settings.markets:
             self._problem(f"feeds.{name}", f"expected a source that lists {pair}, none does; add one, or state markets")
         jump = settings.limits.max_jump
-        # a plain number: reasons are written as JSON
-        limits = Limits(None if jump is None else float(jump), settings.limits.min, settings.limits.max)
+        disputed = settings.limits.max_disputed
+        # plain numbers: reasons are written as JSON
+        limits = Limits(
+            None if jump is None else float(jump),
+            settings.limits.min,
+            settings.limits.max,
+            None if disputed is None else float(disputed),
+        )
         self.settings[name] = settings
         self.feeds[name] = Feed(
             name=name,
@@ -147,7 +178,7 @@ class _Builder:
     def _stated(self, name: str, pair: Pair, settings: FeedConfig) -> Iterator[Market]:
         for index, pattern in enumerate(settings.markets or ()):
             path = f"feeds.{name}.markets[{index}]"
-            if pattern.pair.base != pair.base:
+            if pattern.pair.base != pair.base and rename(pattern.pair.base, pair.base) is None:
                 wanted = f"expected a market of {pair.base}, was {pattern}; a feed converts quotes, never its base"
                 self._problem(path, wanted)
                 continue
@@ -217,19 +248,29 @@ class _Builder:
                 f"expected rates that do not need each other, was {circle}; state other markets",
             )
             return []
-        return [self._plan(name) for name in ranked]
+        converting = {rate for wanted in needs.values() for rate in wanted}
+        return [self._plan(name, ranked[:place], name in converting) for place, name in enumerate(ranked)]
 
-    def _plan(self, name: str) -> Plan:
+    def _plan(self, name: str, before: Sequence[str], converts: bool) -> Plan:  # noqa: FBT001 - a fact, not a switch
+        """Return how a feed is priced, given the feeds `before` it and whether it `converts` others."""
         settings, feed = self.settings[name], self.feeds[name]
-        aggregator: Aggregator = self._shared(settings.aggregator, "aggregator", DEFAULT_AGGREGATOR)
+        if feed.limits.max_disputed is None:
+            most = MAX_DISPUTED_RATE if converts else MAX_DISPUTED
+            feed = msgspec.structs.replace(feed, limits=msgspec.structs.replace(feed.limits, max_disputed=most))
+        pegged = self._pegged(feed.pair)
+        standard = DEFAULT_PEGGED_AGGREGATOR if pegged else DEFAULT_AGGREGATOR
+        aggregator: Aggregator = self._shared(settings.aggregator, "aggregator", standard)
         consensus: Consensus = self._shared(settings.consensus, "consensus", DEFAULT_CONSENSUS)
-        detectors: list[Detector] = [self._made(declared) for declared in settings.detectors or () if _sound(declared)]
+        detectors = self._detectors(settings)
         if all(_sound(declared) for declared in (settings.consensus, *self.config.sources.values()) if declared):
             self._quorum(feed, consensus, settings.consensus.path if settings.consensus else f"feeds.{name}")
         if aggregator.span <= 0:
             self._problem(
                 settings.aggregator.path if settings.aggregator else "", "expected a window of some time, was 0s"
             )
+        ways = dict.fromkeys(legs for legs in self.conversions[name].values() if legs)
+        used = dict.fromkeys(leg.rate for legs in ways for leg in legs)
+        depeg = settings.depeg or self.config.depeg
         return Plan(
             feed=feed,
             aggregator=aggregator,
@@ -237,7 +278,29 @@ class _Builder:
             conversions=self.conversions[name],
             native=tuple(detector for detector in detectors if detector.stage == "native"),
             cohort=tuple(detector for detector in detectors if detector.stage == "cohort"),
+            alternatives={legs: other for legs in ways if (other := self._alternative(legs, before))},
+            pegs=tuple(rate for rate in used if self._pegged(self.feeds[rate].pair)),
+            pegged=pegged,
+            peg=Peg(float(depeg.beyond), depeg.mode),
+            names={m: known.valid(m.pair.base) for m in feed.markets if (known := _known(feed, m))},
         )
+
+    def _detectors(self, settings: FeedConfig) -> list[Detector]:
+        if settings.detectors is None:
+            return [self._shared(None, "detector", standard) for standard in DEFAULT_DETECTORS]
+        return [self._made(declared) for declared in settings.detectors if _sound(declared)]
+
+    def _pegged(self, pair: Pair) -> bool:
+        """Say whether a pair is a stablecoin's rate, which should be 1."""
+        return pair.quote == STABLE and pair.base in self.config.quotes
+
+    def _alternative(self, legs: tuple[Leg, ...], before: Sequence[str]) -> tuple[Leg, ...]:
+        """Return another way to where some legs lead, over rates that are priced before; none of them shared."""
+        source, target = rates.ends(legs, {name: feed.pair for name, feed in self.feeds.items()})
+        taken = {leg.rate for leg in legs}
+        others = {name: self.feeds[name].pair for name in before if name not in taken}
+        found = rates.route(source, target, others) or ()
+        return found if len(found) <= MAX_ALTERNATIVE else ()
 
     def _quorum(self, feed: Feed, consensus: Consensus, path: str) -> None:
         groups = sorted({market.group for market in feed.markets})
@@ -271,10 +334,10 @@ class _Builder:
         """Return a component of a feed, the standard one where the file names none."""
         if declared is not None and _sound(declared):
             return self._made(declared)
-        if kind not in self.standard:
+        if (kind, standard) not in self.standard:
             cls = self.registry.component(kind, standard)
-            self.standard[kind] = Declared(standard, kind, standard, cls, cls.Config(), "")
-        return self._made(self.standard[kind])
+            self.standard[kind, standard] = Declared(standard, kind, standard, cls, cls.Config(), "")
+        return self._made(self.standard[kind, standard])
 
     def _made(self, declared: Declared) -> Any:
         """Make a component once for all feeds that have it from one place of the file."""
@@ -287,6 +350,12 @@ class _Builder:
 
 
 _UNDECLARED: Mapping[str, Any] = {"markets": None, "limits": configuration.LimitsConfig(), "category": "rate"}
+
+
+def _known(feed: Feed, market: Market) -> Rename | None:
+    """Return the change of name that a market's validity follows from, if its feed goes by two names."""
+    names = {feed.pair.base, *(other.pair.base for other in feed.markets)}
+    return next((known for name in names if (known := rename(market.pair.base, name))), None)
 
 
 def _sound(declared: Declared) -> bool:

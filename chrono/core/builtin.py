@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chrono.core.aggregators import Last, Mid, WindowMedian
-from chrono.core.component import Aggregator, Consensus, Emit, Sink, Source
+from chrono.core.aggregators import Last, Mid, Steady, WindowMedian
+from chrono.core.component import Aggregator, Consensus, Detector, Emit, Sink, Source
 from chrono.core.consensus import Median, WeightedMedian
+from chrono.core.detectors import Deviation, Drift, Flatline
 from chrono.core.types import Market
 from chrono.hookspecs import hookimpl
 
@@ -30,7 +31,13 @@ def chrono_sources() -> Iterable[type[Source]]:
 @hookimpl
 def chrono_aggregators() -> Iterable[type[Aggregator]]:
     """Return the aggregators that need no plugin."""
-    return [Last, Mid, WindowMedian]
+    return [Last, Mid, WindowMedian, Steady]
+
+
+@hookimpl
+def chrono_detectors() -> Iterable[type[Detector]]:
+    """Return the detectors that need no plugin."""
+    return [Flatline, Deviation, Drift]
 
 
 @hookimpl

@@ -9,7 +9,17 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from chrono.core.clock import Clock, WallClock
 from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict
@@ -252,17 +262,50 @@ class Aggregator(Component):
     reads : {"trades", "quotes", "tickers"}
         Which window it wants.
     breakdown : float
-        The share of bad points it withstands, 0 to 0.5.
+        The share of bad points it withstands, 0 to 0.5; of an instance where it depends on its options.
+
+    Notes
+    -----
+    `aggregate` is handed what the options `count` and `volume` leave of a window; a subclass need not know of them.
     """
 
     reads: ClassVar[Kind] = "trades"
-    breakdown: ClassVar[float] = 0.0
+    breakdown: float = 0.0
 
     class Config(Config):
         """Options every aggregator has."""
 
         window: Duration = Field(default=Duration("60s"), gt=0, le=Duration("24h"))
         """How far back to look; a day at most, since the board keeps that much."""
+        count: int | None = Field(default=None, ge=1)
+        """Only the newest so many observations of the window."""
+        volume: float | None = Field(default=None, gt=0)
+        """Only the newest trades of the window that together reach so many base units."""
+
+        @field_validator("volume")
+        @classmethod
+        def _of_trades(cls, volume: float | None, info: ValidationInfo) -> float | None:
+            # the component that a pipeline file asks for
+            reads = getattr(info.context, "reads", "trades")
+            if volume is not None and reads != "trades":
+                wanted = "expected a volume only where trades are read"
+                raise ValueError(f"{wanted}, was an aggregator of {reads}; write `count` or `window`")
+            return volume
+
+    def __init__(self, config: BaseModel | None = None, context: Context | None = None) -> None:
+        super().__init__(config, context)
+        if self.config.count is not None or self.config.volume is not None:
+            # only where it is asked for: a round calls an aggregator once for every market
+            self.aggregate = self._aggregate_cut  # type: ignore[method-assign]
+
+    def _aggregate_cut(self, window: Any) -> Estimate:
+        """Aggregate what the options leave of a window."""
+        count, volume = self.config.count, self.config.volume
+        if count is not None:
+            window = window.newest(count)
+        if volume is not None:
+            window = window.of_volume(volume)
+        return type(self).aggregate(self, window)
 
     @property
     def span(self) -> int:
@@ -283,7 +326,18 @@ class Aggregator(Component):
         """Make an estimate of a value, with the window's own weight and age."""
         market = window.market
         count = len(window) if n is None else n
-        return Estimate(market, market.pair, float(value), window.turnover, count, window.age, self.type)
+        return Estimate(
+            market,
+            market.pair,
+            float(value),
+            window.turnover,
+            count,
+            window.age,
+            self.type,
+            (),
+            window.as_of,
+            window.rhythm,
+        )
 
 
 class Detector(Component):
@@ -305,10 +359,11 @@ class Consensus(Component):
     Attributes
     ----------
     breakdown : float
-        The share of the weight, or of the count, that may be wrong without carrying the result away.
+        The share of the weight, or of the count, that may be wrong without carrying the result away; of an instance
+        where it depends on its options.
     """
 
-    breakdown: ClassVar[float] = 0.0
+    breakdown: float = 0.0
 
     @abstractmethod
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
@@ -331,7 +386,10 @@ class Consensus(Component):
 
     @property
     def max_age(self) -> int | None:
-        """Nanoseconds after which an estimate, or the rate it was converted with, no longer counts."""
+        """Nanoseconds after which an estimate, or a rate it was converted with, no longer counts.
+
+        None leaves it to the rhythm of each market: four times that, between 30 s and 5 min.
+        """
         return getattr(self.config, "max_age", None)
 
 

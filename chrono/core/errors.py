@@ -120,13 +120,16 @@ class NoQuorum(NoPrice):
         Groups the strategy needs.
     dropped : mapping of Market to Reason
         Who was dropped by the strategy itself, and why.
+    **numbers : float
+        What else was wanted and what it was, such as `turnover` and `turnover_wanted`.
     """
 
-    def __init__(self, used: int, wanted: int, dropped: Mapping[Any, Mapping[str, Any]]) -> None:
+    def __init__(self, used: int, wanted: int, dropped: Mapping[Any, Mapping[str, Any]], **numbers: float) -> None:
         super().__init__(f"{used} venues left, wanted {wanted}")
         self.used = used
         self.wanted = wanted
         self.dropped = dropped
+        self.numbers = numbers
 
 
 class TransientError(ChronoError):

@@ -38,5 +38,6 @@ def _feed(plan: Plan) -> Iterator[str]:
 
 
 def _component(component: Component) -> str:
-    options = ", ".join(f"{name}={value}" for name, value in component.config.__repr_args__())
+    stated = [(name, value) for name, value in component.config.__repr_args__() if value is not None and value != {}]
+    options = ", ".join(f"{name}={value}" for name, value in stated)
     return f"{component.type}({options})"

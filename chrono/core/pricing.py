@@ -5,16 +5,18 @@ The same observations, configuration and state give the same report, to the bit;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from chrono.core.cohort import middle_of
 from chrono.core.component import Aggregator, Component, Consensus, Detector
+from chrono.core.consensus import stale
 from chrono.core.errors import InsufficientData, NoQuorum
-from chrono.core.rates import Conversion, Leg, conversion, convert
+from chrono.core.rates import Conversion, Leg, compared, conversion, convert
+from chrono.core.rhythm import age_limit
 from chrono.core.types import (
     PRICE_LIMIT,
     SECOND,
@@ -39,8 +41,20 @@ Windows: TypeAlias = Callable[[Market, Kind, int, int], Window | None]
 Failure: TypeAlias = tuple[Component, Exception]
 
 
+class Peg(msgspec.Struct, frozen=True):
+    """What to do when a rate that should be 1 is not: `mode` is `convert`, `prefer_usd` or `halt`."""
+
+    beyond: float = 0.01
+    mode: str = "convert"
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """How one feed is priced. `conversions` maps each of the feed's markets to its legs, if any."""
+    """How one feed is priced.
+
+    `conversions` maps each of the feed's markets to its legs, if any, `alternatives` legs to another way to the same
+    currency; `pegs` are the rates among them that should be 1, `pegged` says that the feed itself should be. `names`
+    maps markets under another name of the asset to when that name is valid, from and until.
+    """
 
     feed: Feed
     aggregator: Aggregator
@@ -48,6 +62,11 @@ class Plan(msgspec.Struct, frozen=True):
     conversions: Mapping[Market, tuple[Leg, ...]]
     native: tuple[Detector, ...] = ()
     cohort: tuple[Detector, ...] = ()
+    alternatives: Mapping[tuple[Leg, ...], tuple[Leg, ...]] = {}
+    pegs: tuple[str, ...] = ()
+    pegged: bool = False
+    peg: Peg = Peg()
+    names: Mapping[Market, tuple[int, int]] = {}
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -109,7 +128,8 @@ class _Work:
         self.windows = windows
         self.when = when
         self.results: dict[str, Price | Missing] = {}
-        self.conversions: dict[tuple[tuple[Leg, ...], int | None], Conversion | Reason] = {}
+        self.conversions: dict[tuple[Any, ...], Conversion | Reason] = {}
+        self.depegs: dict[tuple[str, float], Reason | None] = {}
         self.published = dict(state.published)
         self.components = dict(state.components)
         self.verdicts: list[Verdict] = []
@@ -119,18 +139,33 @@ class _Work:
         """Price one feed, or say why not."""
         dropped: dict[Market, Reason] = {}
         estimates = self.screen(plan, plan.native, self.estimates(plan, dropped), dropped)
-        converted = self.screen(plan, plan.cohort, self.convert(plan, estimates, dropped), dropped)
-        return self.agree(plan, converted, dropped)
+        depegs = [found for rate in plan.pegs if (found := self.depeg(plan, rate))] if plan.pegs else []
+        if depegs and plan.peg.mode == "halt":
+            return Missing(plan.feed, depegs[0], (), dropped, tuple(estimates), tuple(depegs))
+        if depegs and plan.peg.mode == "prefer_usd":
+            estimates = self.without(plan, estimates, depegs, dropped)
+        converted = self.convert(plan, estimates, dropped)
+        if plan.pegs:
+            depegs.extend(_gap(converted, plan.peg.beyond))
+        return self.agree(plan, self.screen(plan, plan.cohort, converted, dropped), dropped, tuple(depegs))
 
     def estimates(self, plan: Plan, dropped: dict[Market, Reason]) -> list[Estimate]:
-        """Collapse time: one estimate per market that has something to say."""
+        """Collapse time: one estimate per market that has something to say, and said it lately."""
         aggregator, windows, as_of = plan.aggregator, self.windows, self.when.as_of
-        aggregate, kind, span = aggregator.aggregate, aggregator.reads, aggregator.span
+        aggregate, kind, span, max_age = aggregator.aggregate, aggregator.reads, aggregator.span, plan.consensus.max_age
         found = []
-        for market in plan.feed.markets:
+        markets: Iterable[Market] = plan.feed.markets
+        if plan.names:
+            dropped.update({m: _RENAMED for m, (since, until) in plan.names.items() if not since <= as_of < until})
+            markets = [market for market in markets if market not in dropped]
+        for market in markets:
             window = windows(market, kind, span, as_of)
             if window is None:
                 dropped[market] = _NO_DATA
+                continue
+            limit = age_limit(window.rhythm) if max_age is None else max_age
+            if window.age > limit:
+                dropped[market] = stale(window.age, limit)
                 continue
             try:
                 estimate = aggregate(window)
@@ -147,10 +182,31 @@ class _Work:
                     dropped[market] = _invalid(estimate.value)
         return found
 
+    def depeg(self, plan: Plan, rate: str) -> Reason | None:
+        """Return the notice of a rate that is off its peg of 1, None where it is not, or not known."""
+        beyond = plan.peg.beyond
+        if (rate, beyond) not in self.depegs:
+            priced = self.results.get(rate)
+            value = priced.value if isinstance(priced, Price) else 1.0
+            self.depegs[rate, beyond] = _depeg(rate, value, beyond) if abs(value - 1.0) > beyond else None
+        return self.depegs[rate, beyond]
+
+    def without(
+        self, plan: Plan, estimates: Sequence[Estimate], depegs: Sequence[Reason], dropped: dict[Market, Reason]
+    ) -> Sequence[Estimate]:
+        """Leave out what is quoted in something off its peg, where the others are a quorum."""
+        off = {notice["rate"]: notice for notice in depegs}
+        rejected = {e.market: off[leg.rate] for e in estimates for leg in plan.conversions[e.market] if leg.rate in off}
+        sound = [e for e in estimates if e.market not in rejected]
+        if len({e.market.group for e in sound}) < plan.consensus.wanted:
+            return estimates
+        dropped.update(rejected)
+        return sound
+
     def convert(self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason]) -> Sequence[Estimate]:
         """Bring estimates into the feed's quote with this round's rates."""
         converted = []
-        pair, max_age, conversions, known = plan.feed.pair, plan.consensus.max_age, plan.conversions, self.conversions
+        pair, conversions = plan.feed.pair, plan.conversions
         before: tuple[Leg, ...] = ()
         by: Conversion | Reason | None = None
         for estimate in estimates:
@@ -159,15 +215,24 @@ class _Work:
                 converted.append(estimate)
                 continue
             if legs is not before or by is None:
-                # all markets that go the same way share what that comes to in this round
-                before, by = legs, known.get((legs, max_age))
-                if by is None:
-                    by = known[legs, max_age] = conversion(legs, self.results, max_age)
+                before, by = legs, self.conversion(plan, legs)
             if isinstance(by, Conversion):
                 converted.append(convert(estimate, by, pair))
             else:
                 dropped[estimate.market] = by
         return converted
+
+    def conversion(self, plan: Plan, legs: tuple[Leg, ...]) -> Conversion | Reason:
+        """Return what legs come to in this round; all markets that go the same way share it."""
+        max_age, other = plan.consensus.max_age, plan.alternatives.get(legs, ())
+        key = (legs, other, max_age)
+        by = self.conversions.get(key)
+        if by is None:
+            by = conversion(legs, self.results, max_age)
+            if other:
+                by = compared(by, conversion(other, self.results, max_age))
+            self.conversions[key] = by
+        return by
 
     def screen(
         self, plan: Plan, detectors: Sequence[Detector], estimates: Sequence[Estimate], dropped: dict[Market, Reason]
@@ -186,13 +251,18 @@ class _Work:
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not cost the round
                 self.failures.append((detector, error))
                 continue
-            self.components[key] = memory
+            if memory is not None:
+                self.components[key] = memory
+            else:
+                self.components.pop(key, None)
             self.verdicts.extend(verdicts)
             dropped.update(rejected)
             estimates = [estimate for estimate in estimates if estimate.market not in rejected]
         return estimates
 
-    def agree(self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason]) -> Price | Missing:
+    def agree(
+        self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason], notices: tuple[Reason, ...]
+    ) -> Price | Missing:
         """Collapse venues, and guard what comes out."""
         feed, consensus, key = plan.feed, plan.consensus, f"{plan.feed.name} {plan.consensus.context.name}"
         try:
@@ -200,34 +270,40 @@ class _Work:
             value, trust = float(agreement.value), float(agreement.confidence)
             valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
             counted = [e for e in estimates if e.market in agreement.shares]
-            age = int(median([e.age for e in counted]))
+            age = int(middle_of(sorted([e.age for e in counted])))
+            rhythm = int(middle_of(sorted([e.rhythm for e in counted])))
             dropped.update(agreement.dropped)
         except NoQuorum as error:
             dropped.update(error.dropped)
             left = tuple(e.market for e in estimates if e.market not in dropped)
-            refusal = {"code": Code.NO_QUORUM.value, "used": error.used, "wanted": error.wanted}
-            return Missing(feed, refusal, left, dropped, tuple(estimates))
+            refusal = {"code": Code.NO_QUORUM.value, "used": error.used, "wanted": error.wanted, **error.numbers}
+            return Missing(feed, refusal, left, dropped, tuple(estimates), notices)
         except Exception as error:  # noqa: BLE001 - a stranger's bug costs its feed, not the others
             self.failures.append((consensus, error))
             failed = _failed(consensus)
             dropped.update(dict.fromkeys((e.market for e in estimates), failed))
-            return Missing(feed, failed, (), dropped, tuple(estimates))
+            return Missing(feed, failed, (), dropped, tuple(estimates), notices)
         if memory is not None:
             self.components[key] = memory
         used = tuple([e.market for e in counted])
-        reason = self.refusal(plan, value, estimates) if valid else _invalid(value)
+        disputed, coverage = _census(feed, used, dropped) if dropped else (0.0, 1.0)
+        reason = self.refusal(plan, value, estimates, disputed) if valid else _invalid(value)
         if reason is not None:
-            return Missing(feed, reason, used, dropped, tuple(estimates))
-        confidence = trust * _coverage(feed, used, dropped)
+            return Missing(feed, reason, used, dropped, tuple(estimates), notices)
+        if plan.pegged and abs(value - 1.0) > plan.peg.beyond:
+            notices = (*notices, _depeg(feed.name, value, plan.peg.beyond))
         shares, said = agreement.shares, tuple(estimates)
-        result = Price(feed, value, confidence, used, dropped, consensus.type, shares, said, age)
+        confidence, method = trust * coverage, consensus.type
+        result = Price(feed, value, confidence, used, dropped, method, shares, said, age, rhythm, notices)
         if feed.limits.max_jump is not None:
             self.published[feed.name] = Published(self.when.as_of, value, _by_group(estimates))
         return result
 
-    def refusal(self, plan: Plan, value: float, estimates: Sequence[Estimate]) -> Reason | None:
+    def refusal(self, plan: Plan, value: float, estimates: Sequence[Estimate], disputed: float) -> Reason | None:
         """Return why a value must not be published, None if it may."""
         feed, limits = plan.feed, plan.feed.limits
+        if limits.max_disputed is not None and disputed > limits.max_disputed + 1e-9:
+            return {"code": Code.DISPUTED.value, "rejected": disputed, "limit": limits.max_disputed}
         low, high = limits.min_value, limits.max_value
         if (low is not None and value < low) or (high is not None and value > high):
             return {"code": Code.OUT_OF_BOUNDS.value, "value": value, "min": low, "max": high}
@@ -243,6 +319,7 @@ class _Work:
 
 
 _NO_DATA: Reason = {"code": Code.NO_DATA.value}
+_RENAMED: Reason = {"code": Code.RENAMED.value}
 
 
 def _invalid(value: float) -> Reason:
@@ -253,20 +330,40 @@ def _failed(component: Component) -> Reason:
     return {"code": Code.COMPONENT_FAILED.value, "component": component.context.name}
 
 
-def _coverage(feed: Feed, used: Sequence[Market], dropped: Mapping[Market, Reason]) -> float:
-    """Return the share of the groups that have data which made it into the value."""
-    if used and not dropped:
-        return 1.0
+def _depeg(rate: str, value: float, beyond: float) -> Reason:
+    return {"code": Code.DEPEG.value, "rate": rate, "value": value, "limit": beyond}
+
+
+def _gap(estimates: Sequence[Estimate], beyond: float) -> Sequence[Reason]:
+    """Return the notice that what was converted and what was not are apart, if they are."""
+    values = [e.value for e in estimates]
+    if not values or max(values) <= (1.0 + beyond) * min(values):
+        return ()
+    native = sorted([e.value for e in estimates if not e.path])
+    converted = sorted([e.value for e in estimates if e.path])
+    if not native or not converted:
+        return ()
+    gap = middle_of(converted) / middle_of(native) - 1.0
+    return ({"code": Code.CONVERSION_GAP.value, "gap": gap, "limit": beyond},) if abs(gap) > beyond else ()
+
+
+_SILENT = frozenset({Code.NO_DATA.value, Code.INSUFFICIENT_DATA.value, Code.STALE.value, Code.RENAMED.value})
+
+
+def _census(feed: Feed, used: Sequence[Market], dropped: Mapping[Market, Reason]) -> tuple[float, float]:
+    """Return the share of the groups alive that were rejected, and of those that have data the share that was used."""
     groups = {market.group for market in used}
-    seen = groups | {m.group for m in feed.markets if m in dropped and dropped[m] is not _NO_DATA}
-    return len(groups) / len(seen) if seen else 0.0
+    lost = {m.group: dropped[m]["code"] for m in feed.markets if m in dropped and m.group not in groups}
+    rejected = len({m.group for m in dropped if m.group in lost and dropped[m]["code"] not in _SILENT})
+    seen = len(groups) + len({m.group for m in dropped if m.group in lost and dropped[m] not in (_NO_DATA, _RENAMED)})
+    return rejected / (rejected + len(groups)), len(groups) / seen
 
 
 def _by_group(estimates: Sequence[Estimate]) -> dict[str, float]:
     groups: dict[str, list[float]] = {}
     for estimate in estimates:
         groups.setdefault(estimate.market.group, []).append(estimate.value)
-    return {group: float(median(values)) for group, values in groups.items()}
+    return {group: middle_of(sorted(values)) for group, values in groups.items()}
 
 
 def _followed(value: float, last: Published, estimates: Sequence[Estimate], least: float) -> bool:

@@ -15,6 +15,9 @@ from chrono.core.types import SECOND, Code, Estimate, Missing, Pair, Price, Reas
 MAX_LEGS = 4
 """Conversions longer than this are refused: each leg adds its error."""
 
+MAX_GAP = 0.01
+"""How far apart two ways from one currency to another may come out before neither is believed."""
+
 
 class Leg(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One conversion: times the value of feed `rate`, or divided by it when `inverse`."""
@@ -61,6 +64,19 @@ def route(source: str, target: str, rates: Mapping[str, Pair]) -> tuple[Leg, ...
     return None
 
 
+def ends(legs: Sequence[Leg], rates: Mapping[str, Pair]) -> tuple[str, str]:
+    """Return the currency that some legs start from, and the one they lead to.
+
+    Examples
+    --------
+    >>> legs = [Leg("USDT/KRW", inverse=True), Leg("USDT/USD")]
+    >>> ends(legs, {name: Pair.parse(name) for name in ("USDT/KRW", "USDT/USD")})
+    ('KRW', 'USD')
+    """
+    first, last = rates[legs[0].rate], rates[legs[-1].rate]
+    return (first.quote if legs[0].inverse else first.base), (last.base if legs[-1].inverse else last.quote)
+
+
 class Cycle(Exception):
     """Feeds that need each other; `names` closes the circle."""
 
@@ -93,11 +109,16 @@ def order(needs: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 class Conversion(msgspec.Struct, frozen=True, gc=False):
-    """What some legs come to in one round: a factor, as old as the oldest of their rates."""
+    """What some legs come to in one round: a factor, as old and as slow as the worst of their rates.
+
+    `trust` is the product of the rates' confidences.
+    """
 
     factor: float
     age: int
     path: tuple[str, ...]
+    rhythm: int = 0
+    trust: float = 1.0
 
 
 def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_age: int | None) -> Conversion | Reason:
@@ -110,9 +131,9 @@ def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_a
     prices : mapping of str to Price or Missing
         This round's rates by feed name.
     max_age : int or None
-        Nanoseconds a rate may be old.
+        Nanoseconds a rate may be old; None where that was judged when the rate was priced.
     """
-    factor, ages = 1.0, []
+    factor, trust, age, rhythm = 1.0, 1.0, 0, 0
     for leg in legs:
         rate = prices[leg.rate]
         if isinstance(rate, Missing):
@@ -121,19 +142,37 @@ def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_a
             limits = {"age_s": round(rate.age / SECOND, 3), "limit_s": max_age / SECOND}
             return {"code": Code.RATE_STALE.value, "rate": leg.rate, **limits}
         factor = factor / rate.value if leg.inverse else factor * rate.value
-        ages.append(rate.age)
-    return Conversion(factor, max(ages), tuple(str(leg) for leg in legs))
+        trust *= rate.confidence
+        age, rhythm = max(age, rate.age), max(rhythm, rate.rhythm)
+    return Conversion(factor, age, tuple(str(leg) for leg in legs), rhythm, trust)
+
+
+def compared(first: Conversion | Reason, second: Conversion | Reason) -> Conversion | Reason:
+    """Return what two ways to one currency come to: the first that can be gone, a reason where they differ too much."""
+    if not isinstance(first, Conversion):
+        return second if isinstance(second, Conversion) else first
+    if not isinstance(second, Conversion):
+        return first
+    gap = second.factor / first.factor - 1.0
+    if abs(gap) <= MAX_GAP:
+        return first
+    paths = {"path": " ".join(first.path), "other": " ".join(second.path)}
+    return {"code": Code.RATE_PATHS_DIFFER.value, **paths, "gap": gap, "limit": MAX_GAP}
 
 
 def convert(estimate: Estimate, by: Conversion, pair: Pair) -> Estimate:
     """Return an estimate in the quote of the pair that a feed prices, as old as the oldest of its parts."""
+    age, rhythm = estimate.age, estimate.rhythm
     return Estimate(
         estimate.market,
         pair,
         estimate.value * by.factor,
         estimate.weight * by.factor,
         estimate.n,
-        max(estimate.age, by.age),
+        max(age, by.age),
         estimate.method,
         by.path,
+        estimate.as_of,
+        max(rhythm, by.rhythm),
+        estimate.trust * by.trust,
     )

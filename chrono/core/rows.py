@@ -15,6 +15,7 @@ from operator import mul
 from typing import Any
 
 from chrono.core.offset import Offset
+from chrono.core.rhythm import BEAT, learned
 from chrono.core.types import PRICE_LIMIT, SECOND, Market, Quote, Ticker, Trade
 from chrono.core.windows import QuoteWindow, TickerWindow, TradeWindow, Window
 
@@ -37,11 +38,24 @@ _DROWNED = 1e-6
 class Rows(ABC):
     """Rows of one kind of one market in the order of their event times, oldest first.
 
-    Windows read these very arrays, up to where they ended at the time: once lent they are only appended to, and whatever
-    else needs doing is done to a copy.
+    Windows read these very arrays, up to where they ended at the time: once lent they are only appended to, and
+    whatever else needs doing is done to a copy.
     """
 
-    __slots__ = ("columns", "full", "horizon", "lent", "market", "offset", "received", "since", "ts")
+    __slots__ = (
+        "beat",
+        "book",
+        "columns",
+        "full",
+        "horizon",
+        "lent",
+        "market",
+        "offset",
+        "received",
+        "rhythm",
+        "since",
+        "ts",
+    )
 
     width = 0
     window: type[Window]
@@ -55,6 +69,9 @@ class Rows(ABC):
         self.ts: array[int] = array("q")
         self.received = 0
         self.since = 0
+        self.book: Quotes | None = None
+        self.beat = 0
+        self.rhythm = 0
         self.full = _SPARE
         self.lent = False
 
@@ -84,8 +101,16 @@ class Rows(ABC):
         for column, value in zip(self.columns, values, strict=True):
             column.append(value)
         self.received = received
+        if received - self.beat >= BEAT:
+            self.heard(received)
         if len(times) >= self.full:
             self.shrink()
+
+    def heard(self, received: int) -> None:
+        """Learn how often the market is updated, from updates a second or more apart."""
+        if self.beat:
+            self.rhythm = learned(self.rhythm, received - self.beat)
+        self.beat = received
 
     def own(self) -> None:
         """Leave lent arrays to their windows."""
@@ -146,6 +171,8 @@ class Rows(ABC):
         opens = as_of - span - offset
         start = bisect_right(ts, opens)
         age, quiet = as_of - offset - ts[-1], as_of - self.received
+        if self.book is not None and self.book.ts:
+            age, quiet = self.book.bears_out(self.columns[0][-1], as_of, age, quiet)
         seen = as_of - self.since
         self.lent = True
         return self.window(
@@ -160,6 +187,7 @@ class Rows(ABC):
             1.0 if seen >= span else max(seen, 0) / span,
             start,
             len(ts),
+            self.rhythm,
         )
 
     @abstractmethod
@@ -215,6 +243,8 @@ class Trades(Rows):
         sizes.append(size)
         prints.append(1.0)
         self.received = received
+        if received - self.beat >= BEAT:
+            self.heard(received)
         if len(times) >= self.full:
             self.shrink()
         return ""
@@ -284,6 +314,12 @@ class Quotes(Rows):
             return "future"
         self.place((bid, ask, bid_size, ask_size), ts, received)
         return ""
+
+    def bears_out(self, price: float, as_of: int, age: int, quiet: int) -> tuple[int, int]:
+        """Return the age of a last price, that of the book where the price still lies between bid and ask."""
+        if not self.columns[0][-1] <= price <= self.columns[1][-1]:
+            return age, quiet
+        return min(age, as_of - self.offset.value - self.ts[-1]), min(quiet, as_of - self.received)
 
     def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - a row of quotes is none of trades
         return self._trades.turnover(bisect_right(self._trades.ts, opens), opens, span)

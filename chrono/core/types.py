@@ -36,10 +36,16 @@ class Code(StrEnum):
     NO_DATA = "no_data"
     INSUFFICIENT_DATA = "insufficient_data"
     STALE = "stale"
+    RENAMED = "renamed"
     INVALID_VALUE = "invalid_value"
     RATE_MISSING = "rate_missing"
     RATE_STALE = "rate_stale"
+    RATE_PATHS_DIFFER = "rate_paths_differ"
+    OUTLIER = "outlier"
     NO_QUORUM = "no_quorum"
+    DISPUTED = "disputed"
+    DEPEG = "depeg"
+    CONVERSION_GAP = "conversion_gap"
     MAX_JUMP = "max_jump"
     OUT_OF_BOUNDS = "out_of_bounds"
     BELOW_PRECISION = "below_precision"
@@ -164,10 +170,12 @@ Signal: TypeAlias = Ack | Rejected | Reply | Reconnect | RateLimit
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
-    """One market's price.
+    """One market's price at the instant `as_of`.
 
     `value` in quote units per base unit of `pair`, `weight` in those quote units per second, `age` in nanoseconds,
-    `path` the rates it was converted with, `USDT/USD` or, divided by, `1/USD/JPY`.
+    `path` the rates it was converted with, `USDT/USD` or, divided by, `1/USD/JPY`. `rhythm` is how many nanoseconds
+    usually pass between two updates of the market (0 where that is not known), `trust` the confidence of the rates it
+    was converted with, 1 where there are none.
     """
 
     market: Market
@@ -178,6 +186,9 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
     age: int
     method: str
     path: tuple[str, ...] = ()
+    as_of: int = 0
+    rhythm: int = 0
+    trust: float = 1.0
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -204,11 +215,16 @@ class Agreement(msgspec.Struct, frozen=True, gc=False):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The publish guard of a feed; a refusal is a reason, not a crash."""
+    """The publish guard of a feed; a refusal is a reason, not a crash.
+
+    `max_jump` is relative to the last published value; `max_disputed` is the share of the venues alive whose estimates
+    may be rejected.
+    """
 
     max_jump: float | None = None
     min_value: float | None = None
     max_value: float | None = None
+    max_disputed: float | None = None
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -237,7 +253,11 @@ class Round(msgspec.Struct, frozen=True, gc=False):
 
 
 class Price(msgspec.Struct, frozen=True):
-    """A feed's value and what made it; `value` is unrounded."""
+    """A feed's value and what made it.
+
+    `value` is unrounded, `age` and `rhythm` are medians over the markets used, in nanoseconds; `notices` say what an
+    operator should know although there is a value, such as a stablecoin off its peg.
+    """
 
     feed: Feed
     value: float
@@ -248,6 +268,8 @@ class Price(msgspec.Struct, frozen=True):
     shares: Mapping[Market, float]
     estimates: tuple[Estimate, ...]
     age: int
+    rhythm: int = 0
+    notices: tuple[Reason, ...] = ()
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -258,6 +280,7 @@ class Missing(msgspec.Struct, frozen=True):
     used: tuple[Market, ...]
     dropped: Mapping[Market, Reason]
     estimates: tuple[Estimate, ...] = ()
+    notices: tuple[Reason, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

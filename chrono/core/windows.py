@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -19,6 +19,15 @@ class Prior(NamedTuple):
 
     value: float
     ts: int
+
+
+class Top(NamedTuple):
+    """The top of a book: prices in quote units per base unit, sizes in base units."""
+
+    bid: float
+    ask: float
+    bid_size: float
+    ask_size: float
 
 
 class Window(msgspec.Struct, eq=False, dict=True):
@@ -35,6 +44,8 @@ class Window(msgspec.Struct, eq=False, dict=True):
         Quote units traded per second over the span.
     covers : float
         Share of `span` for which the market was observed at all, 0 to 1.
+    rhythm : int
+        Nanoseconds that usually pass between two updates of the market, 0 where that is not known.
     prior : Prior or None
         The last observation before the window opens.
     start, stop : int
@@ -61,6 +72,7 @@ class Window(msgspec.Struct, eq=False, dict=True):
     covers: float = 1.0
     start: int = 0
     stop: int | None = None
+    rhythm: int = 0
 
     def __len__(self) -> int:
         stop = self.stop
@@ -76,7 +88,46 @@ class Window(msgspec.Struct, eq=False, dict=True):
     @cached_property
     def prior(self) -> Prior | None:
         row = self.start - 1
-        return None if row < 0 else Prior(self._standing(row), self._ts[row] + self.offset)
+        return None if row < 0 else Prior(self._standing(row), self._at(row))
+
+    def newest(self, count: int) -> Self:
+        """Return the window that opens at the oldest of the newest observations, itself where it holds fewer.
+
+        Parameters
+        ----------
+        count : int
+            Observations to keep, at least 1. A row of folded prints counts as its prints; it is not split, so that more
+            may be left.
+
+        Returns
+        -------
+        Window
+            Its `span`, `covers` and `prior` are its own; `age` and `turnover` are those of the whole window, since they
+            say how fresh a market is and how much it trades, not how much of it is looked at.
+
+        Raises
+        ------
+        ValueError
+            If `count` is below 1.
+        """
+        if count < 1:
+            raise ValueError(f"expected one observation or more, was {count}")
+        return self._newest_rows(count)
+
+    def _newest_rows(self, count: int) -> Self:
+        return self._since(len(self) - count)
+
+    def _since(self, row: int) -> Self:
+        """Return the window that opens at one of its rows, itself where that lies before it."""
+        if row < 0:
+            return self
+        start = self.start + row
+        span = self.as_of - self._at(start)
+        covers = min(1.0, self.covers * self.span / span) if span else 1.0
+        return msgspec.structs.replace(self, start=start, span=span, covers=covers)
+
+    def _at(self, row: int) -> int:
+        return min(self._ts[row] + self.offset, self.as_of)
 
     def _standing(self, row: int) -> float:
         return self._columns[0][row]
@@ -139,6 +190,37 @@ class TradeWindow(Window, eq=False, dict=True):
         """Trades behind each row: 1, or more where a flood was folded."""
         return self._column(2)
 
+    def of_volume(self, volume: float) -> Self:
+        """Return the window of the newest trades whose sizes sum to a volume, itself where they do not reach it.
+
+        Parameters
+        ----------
+        volume : float
+            Base units to reach, above 0; the trade in which they are reached is in, whole.
+
+        Returns
+        -------
+        TradeWindow
+            As of `newest`.
+
+        Raises
+        ------
+        ValueError
+            If `volume` is not above 0.
+        """
+        if not volume > 0:
+            raise ValueError(f"expected a volume above 0, was {volume}")
+        return self._reaching(self.size, volume)
+
+    def _newest_rows(self, count: int) -> Self:
+        # each row stands for a print or more
+        return self._reaching(self.prints[-count:], count)
+
+    def _reaching(self, amounts: NDArray[np.float64], wanted: float) -> Self:
+        """Return the window that opens where amounts, summed up from the newest back, reach what is wanted."""
+        rows = int(np.searchsorted(np.cumsum(amounts[::-1]), wanted)) + 1
+        return self._since(len(self) - rows)
+
 
 class QuoteWindow(Window, eq=False, dict=True):
     """Tops of book; `bid`, `ask`, `bid_size`, `ask_size` are float64 of shape (n,), read-only, oldest first."""
@@ -147,16 +229,31 @@ class QuoteWindow(Window, eq=False, dict=True):
 
     @classmethod
     def of(
-        cls, market: Market, as_of: int, span: int, bid: Sequence[float], ask: Sequence[float], ts: Sequence[int]
+        cls,
+        market: Market,
+        as_of: int,
+        span: int,
+        bid: Sequence[float],
+        ask: Sequence[float],
+        ts: Sequence[int],
+        bid_size: Sequence[float] | None = None,
+        ask_size: Sequence[float] | None = None,
     ) -> QuoteWindow:
-        """Make a window with unit sizes, for tests and notebooks; `ts` in nanoseconds, oldest first."""
+        """Make a window for tests and notebooks, of sizes of one where none are given; `ts` in ns, oldest first."""
         ones = [1.0] * len(ts)
-        return cls(market, as_of, span, (bid, ask, ones, ones), ts, age=as_of - ts[-1] if ts else 0)
+        columns = (bid, ask, ones if bid_size is None else bid_size, ones if ask_size is None else ask_size)
+        return cls(market, as_of, span, columns, ts, age=as_of - ts[-1] if ts else 0)
 
     @property
     def mid(self) -> float:
         """The newest mid price, from before the window where nothing arrived in it; IndexError if there is none."""
         return self._newest
+
+    @property
+    def top(self) -> Top:
+        """The newest top of book, from before the window where nothing arrived in it; IndexError if there is none."""
+        row = -1 if self.stop is None else self.stop - 1
+        return Top(*(column[row] for column in self._columns))
 
     def _standing(self, row: int) -> float:
         return (self._columns[0][row] + self._columns[1][row]) / 2

@@ -253,14 +253,20 @@ def test_plan_is_shown_as_a_tree(make: Make) -> None:
 demo, every 1s
 ├─ BTC/USD, 2 decimals
 │  ├─ aggregator last(window=60s)
-│  ├─ consensus weighted_median(min_venues=2, max_age=30s)
+│  ├─ detector flatline(every=10s, move=0.5%)
+│  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
+│  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
+│  ├─ consensus weighted_median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:BTC/USD
 │  ├─ v1:BTC/USDT × USDT/USD
 │  ├─ v2:BTC/USD
 │  └─ v2:BTC/USDT × USDT/USD
 ├─ USDT/USD, a rate, not published
-│  ├─ aggregator last(window=60s)
-│  ├─ consensus weighted_median(min_venues=2, max_age=30s)
+│  ├─ aggregator steady(window=60s, band=0.1%)
+│  ├─ detector flatline(every=10s, move=0.5%)
+│  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
+│  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
+│  ├─ consensus weighted_median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:USDT/USD
 │  └─ v2:USDT/USD
 └─ sink kept: kept()"""

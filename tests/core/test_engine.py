@@ -361,7 +361,7 @@ def test_every_component_is_handed_the_same_host(make: Make) -> None:
     """Under its own name."""
     pipeline = make(TEXT + "sources: {steady: {}, other: {type: steady}}\n", source=[Steady])
     names = {component.context.name for component in pipeline.components()}
-    assert names == {"steady", "other", "kept", "last", "median"}
+    assert names == {"steady", "other", "kept", "last", "median", "flatline", "deviation", "drift"}
     assert all(isinstance(component, Component) for component in pipeline.components())
 
 

@@ -114,6 +114,8 @@ def test_two_legs_each_with_their_own_quorum(make: Make) -> None:
         harness.trade(source, "USDT/KRW", 1000.0, 0)
         harness.trade(source, "BTC/KRW", 1_000_000.0, 0)
     assert value(harness.round(1)["BTC/USD"]) == 500.0
+    for source in ("v1", "v2"):
+        harness.trade(source, "BTC/KRW", 1_000_000.0, 49)
     assert reasons(harness.round(50)["BTC/USD"]) == {
         "v1:BTC/KRW": "rate_missing",
         "v2:BTC/KRW": "rate_missing",
@@ -312,7 +314,7 @@ def test_consensus_that_learns_gets_back_what_it_remembers(make: Make) -> None:
     assert harness.state.components["BTC/USD counting"] == 3
 
 
-LIMITED = BTC + "limits: {max_jump: 10%}\n"
+LIMITED = BTC + "limits: {max_jump: 10%}\ndetectors: []\n"
 
 
 def test_jump_that_most_venues_made_is_published(make: Make) -> None:
@@ -382,7 +384,7 @@ def test_same_input_gives_the_same_report_to_the_bit(make: Make) -> None:
     """The state goes through JSON and back without a trace."""
     results = []
     for through_json in (False, True):
-        harness = Harness(make, LIMITED + "detectors: [picky]\n", detector=[Picky])
+        harness = Harness(make, BTC + "limits: {max_jump: 10%}\ndetectors: [picky]\n", detector=[Picky])
         for at in range(1, 20):
             for rank, source in enumerate(("v1", "v2", "v3")):
                 harness.trade(source, "BTC/USD", 100.1 + rank / 3 + at / 7, at - 0.5, size=rank + 1 / 3)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema, core_schema
@@ -150,6 +150,9 @@ class LimitsConfig(Config):
     max: Annotated[float, Field(gt=0, lt=PRICE_LIMIT)] | None = None
     """The largest value that may be published."""
 
+    max_disputed: Annotated[Share, Field(gt=0, lt=1)] | None = None
+    """The share of the venues alive that may be rejected; default: two thirds, one third for rates."""
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min is not None and self.max is not None and self.min >= self.max:
@@ -159,6 +162,16 @@ class LimitsConfig(Config):
     def over(self, base: LimitsConfig) -> LimitsConfig:
         """Return these limits, and those of `base` where these are silent."""
         return base.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+
+
+class DepegConfig(Config):
+    """What to do when a stablecoin that prices are quoted in is off its peg to the dollar."""
+
+    beyond: Annotated[Share, Field(gt=0)] = Share("1%")
+    """How far from the peg is off; each feed concerned carries a notice then."""
+
+    mode: Literal["convert", "prefer_usd", "halt"] = "convert"
+    """What happens then: convert all the same, leave such markets out where others are a quorum, or publish nothing."""
 
 
 class FeedConfig(Config):
@@ -187,6 +200,9 @@ class FeedConfig(Config):
 
     limits: LimitsConfig = LimitsConfig()
     """The publish guard."""
+
+    depeg: DepegConfig | None = None
+    """What to do when a stablecoin that it is quoted in is off its peg."""
 
 
 class PipelineConfig(Config):
@@ -222,6 +238,9 @@ class PipelineConfig(Config):
     limits: LimitsConfig = LimitsConfig()
     """The publish guard of every feed."""
 
+    depeg: DepegConfig = DepegConfig()
+    """What to do when a stablecoin that prices are quoted in is off its peg."""
+
     sinks: _Sinks = Field(default={})
     """Where reports go; default: the console."""
 
@@ -236,7 +255,7 @@ class PipelineConfig(Config):
         feed = self.feeds[name]
         taken = {
             key: getattr(self, key)
-            for key in ("quotes", "aggregator", "detectors", "consensus")
+            for key in ("quotes", "aggregator", "detectors", "consensus", "depeg")
             if getattr(feed, key) is None
         }
         return feed.model_copy(update={**taken, "limits": feed.limits.over(self.limits)})
