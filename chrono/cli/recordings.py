@@ -76,7 +76,7 @@ def replay(
 
     configure_logs(verbose=verbose)
     pace = _speed(speed)
-    _readable(recordings)
+    readable(recordings)
     run = Replay(to_stdout(load(file), format), recordings, speed=pace)
     (summary,), interrupted = run_all([run])
     if summary is not None:
@@ -115,7 +115,7 @@ def decode(
     from chrono.core.decoding import Decoding, Expected
     from chrono.core.registry import Registry
 
-    _readable(recordings)
+    readable(recordings)
     wanted = None if expect is None else Expected(expect)
     pairs = [*(pair or []), *(wanted.pairs if wanted is not None else [])]
     work = Decoding(Registry(), type, _say, source=source, pairs=pairs, raw=raw)
@@ -168,7 +168,8 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def _readable(paths: list[Path]) -> None:
+def readable(paths: list[Path]) -> None:
+    """Refuse recordings that cannot be opened, all at once."""
     from chrono.core.errors import ConfigError
     from chrono.core.recording import files
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from chrono.core.cohort import middle
 from chrono.core.component import Aggregator
-from chrono.core.consensus import middle
 from chrono.core.errors import InsufficientData
 from chrono.core.types import Estimate
 from chrono.core.units import Share
@@ -85,7 +85,8 @@ class Steady(Aggregator):
 
     def aggregate(self, window: TradeWindow) -> Estimate:
         """Return the mean of the trades that stood still, the newest price where none did."""
-        back = window.price[::-1]
+        # prints of one moment have no order among each other
+        back = window.price[np.lexsort((window.price, window.ts))][::-1]
         apart = np.maximum.accumulate(back) > np.minimum.accumulate(back) * (1.0 + self.config.band)
         run = back[: int(np.argmax(apart)) if apart.any() else len(back)]
         while len(run) >= _ENOUGH and _moved(run):

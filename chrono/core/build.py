@@ -26,7 +26,7 @@ DEFAULT_AGGREGATOR = "last"
 DEFAULT_PEGGED_AGGREGATOR = "steady"
 """Of stablecoins: what stands still can be averaged, and what it converts is as noisy as it is."""
 DEFAULT_DETECTORS = ("flatline", "deviation", "drift")
-DEFAULT_CONSENSUS = "weighted_median"
+DEFAULT_CONSENSUS = "median"
 STABLE = "USD"
 """A feed in this currency is by default also priced from its pairs in the other `quotes`, which are pegged to it."""
 
@@ -168,7 +168,9 @@ class _Builder:
     def _default(self, pair: Pair, settings: FeedConfig) -> Iterator[Market]:
         """Yield a feed's pair, and its pairs in the other quotes, at every source that may list them."""
         quotes = settings.quotes or self.config.quotes
-        others = quotes if pair.quote == STABLE and pair.base not in quotes else ()
+        # a stablecoin also from its pairs in those before it, so that no two need each other
+        others = quotes[: quotes.index(pair.base)] if pair.base in quotes else quotes
+        others = others if pair.quote == STABLE else ()
         for quote in dict.fromkeys((pair.quote, *others)):
             for source in self.sources:
                 market = self._market(source, Pair(pair.base, quote))

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from math import fsum
 from typing import NamedTuple
 
 from chrono.core.types import Estimate
 
 CONSISTENT = 1.4826
 """Times the median absolute deviation is the standard deviation, of normal values."""
+
+
+CERTAIN = 3e-4
+"""The uncertainty of a rate, relative, up to which it costs what it converts nothing of its vote: 3 bp."""
+
+MAX_SHARE = 0.15
+"""What one group may weigh among many; among n few it is `HEADROOM / n`."""
+
+HEADROOM = 1.2
+
+FARTHEST = 1e9
+"""What no deviation exceeds: a number next to the smallest double is no reason for an infinite one."""
+
+EXACT = 1e-12
+"""How close to a half a cumulated share is one."""
 
 
 class Cohort(NamedTuple):
@@ -29,8 +46,8 @@ class Cohort(NamedTuple):
     scale: float
 
     def deviation(self, value: float) -> float:
-        """Return how far a value is from the centre, relative to it."""
-        return value / self.centre - 1.0
+        """Return how far a value is from the centre, relative to it; a thousand million times at most."""
+        return min(value / self.centre - 1.0, FARTHEST)
 
     def outliers(self, limit: float, at_most: float) -> list[str]:
         """Return the groups further than `limit` scales from the centre, the furthest first.
@@ -52,6 +69,22 @@ class Cohort(NamedTuple):
         return [group for _, group in found[:most]]
 
 
+def credence(uncertainty: float) -> float:
+    """Return how much an estimate's vote counts, given the uncertainty of the rates it was converted with.
+
+    Notes
+    -----
+    ``min(1, (3 bp / u)**2)``, by inverse variance: what was converted with doubtful rates must not outvote what needed
+    no conversion, however many markets share those rates.
+
+    Examples
+    --------
+    >>> credence(1e-4), round(credence(6e-4), 2)
+    (1.0, 0.25)
+    """
+    return 1.0 if uncertainty <= CERTAIN else (CERTAIN / uncertainty) ** 2
+
+
 def cohort(estimates: Iterable[Estimate], floor: float) -> Cohort:
     """Return the groups of some estimates, their centre and their scale.
 
@@ -64,7 +97,8 @@ def cohort(estimates: Iterable[Estimate], floor: float) -> Cohort:
 
     Notes
     -----
-    Centre: median of the groups. Scale: ``max(floor, 1.4826 * median |x / centre - 1|)``.
+    Centre: median of the groups. Scale: ``max(floor, 1.4826 * median |x / centre - 1|)``. Both medians are weighted by
+    `credence` where rates are in doubt; a group counts as its most credible market.
 
     References
     ----------
@@ -72,18 +106,44 @@ def cohort(estimates: Iterable[Estimate], floor: float) -> Cohort:
        Association* 69, 1974, section 5.2.
     """
     groups: dict[str, float] = {}
-    several: dict[str, list[float]] = {}
+    several: dict[str, list[Estimate]] = {}
+    doubtful = False
+    first: dict[str, Estimate] = {}
     for estimate in estimates:
         group = estimate.market.group
         if group in groups:
-            several.setdefault(group, [groups[group]]).append(estimate.value)
+            several.setdefault(group, [first[group]]).append(estimate)
         else:
             groups[group] = estimate.value
+            first[group] = estimate
+        doubtful = doubtful or estimate.uncertainty > CERTAIN
+    if doubtful:
+        return _doubtful(first, several, floor)
     for group, members in several.items():
-        groups[group] = middle_of(sorted(members))
+        groups[group] = middle_of(sorted([member.value for member in members]))
     centre = middle_of(sorted(groups.values()))
     spread = CONSISTENT * middle_of(sorted([abs(value / centre - 1.0) for value in groups.values()]))
     return Cohort(groups, centre, max(floor, spread))
+
+
+def _doubtful(first: Mapping[str, Estimate], several: Mapping[str, Sequence[Estimate]], floor: float) -> Cohort:
+    """Return the cohort where some rates are in doubt."""
+    groups: dict[str, float] = {}
+    votes: dict[str, float] = {}
+    for group, estimate in first.items():
+        members = several.get(group, (estimate,))
+        weights = [credence(member.uncertainty) for member in members]
+        groups[group] = middle([member.value for member in members], _shares(weights))
+        votes[group] = max(weights)
+    shares = list(capped(votes, fsum(votes.values())).values())
+    centre = middle(list(groups.values()), shares)
+    spread = CONSISTENT * middle([abs(value / centre - 1.0) for value in groups.values()], shares)
+    return Cohort(groups, centre, max(floor, spread))
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    total = fsum(weights)
+    return [weight / total for weight in weights] if total > 0 else [1.0 / len(weights)] * len(weights)
 
 
 def middle_of(ranked: list[float]) -> float:
@@ -91,3 +151,68 @@ def middle_of(ranked: list[float]) -> float:
     n = len(ranked)
     half = n // 2
     return ranked[half] if n & 1 else (ranked[half - 1] + ranked[half]) / 2
+
+
+def middle(values: Sequence[float], shares: Sequence[float]) -> float:
+    """Return the weighted median: where the cumulated share passes a half, the midpoint where it is exactly a half.
+
+    Parameters
+    ----------
+    values : sequence of float, length n > 0
+    shares : sequence of float, length n
+        Non-negative, with sum 1.
+
+    Notes
+    -----
+    Breakdown point: half of the shares. "Exactly" means within 1e-12, so that n equal shares behave as a plain median.
+
+    References
+    ----------
+    .. [1] F. Y. Edgeworth, "On a New Method of Reducing Observations", *Philosophical Magazine* 25, 1888.
+
+    Examples
+    --------
+    >>> middle([1.0, 9.0, 2.0], [0.25, 0.5, 0.25])
+    5.5
+    """
+    ranked = sorted(zip(values, shares, strict=True))
+    below = 0.0
+    for rank, (value, share) in enumerate(ranked):
+        below += share
+        if below > 0.5 + EXACT:
+            return value
+        if below >= 0.5 - EXACT:
+            above = next((other for other, weight in ranked[rank + 1 :] if weight > 0), value)
+            return (value + above) / 2
+    return ranked[-1][0]
+
+
+def capped(weights: Mapping[str, float], votes: float | None = None) -> dict[str, float]:
+    """Return each group's final share, none above `max(0.15, 1.2 / n)`, by water-filling.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Non-negative weight of each of n groups; where all that is left weighs nothing, it shares equally.
+    votes : float, optional
+        What counts as n where some groups are in doubt: the sum of their credences, three at least, so that no group is
+        ever left to decide alone.
+
+    Examples
+    --------
+    >>> shares = capped({"a": 90.0, "b": 6.0, "c": 4.0})
+    >>> {group: round(share, 2) for group, share in shares.items()}
+    {'a': 0.4, 'b': 0.36, 'c': 0.24}
+    """
+    n = len(weights) if votes is None else min(max(votes, 3.0), len(weights))
+    limit = max(MAX_SHARE, HEADROOM / n)
+    ranked = sorted(weights.values())
+    totals = list(accumulate(ranked))
+    free, left = len(ranked), 1.0
+    while (total := totals[free - 1]) > 0 and left * (ranked[free - 1] / total) > limit + EXACT:
+        free -= 1
+        left = 1.0 - limit * (len(ranked) - free)
+    lightest = ranked[free - 1]
+    if total > 0:
+        return {group: left * (w / total) if w <= lightest else limit for group, w in weights.items()}
+    return {group: left / free if w <= lightest else limit for group, w in weights.items()}

@@ -4,92 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from math import fsum
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from chrono.core.cohort import cohort, middle_of
+from chrono.core.cohort import CERTAIN, capped, cohort, credence, middle, middle_of
 from chrono.core.component import Consensus
 from chrono.core.errors import NoQuorum
 from chrono.core.rhythm import age_limit
 from chrono.core.types import SECOND, Agreement, Code, Estimate, Market, Reason
 from chrono.core.units import Duration, Share
 
-MAX_SHARE = 0.15
-"""What one group may weigh among many; among n few it is `HEADROOM / n`."""
-
-HEADROOM = 1.2
-
 TYPICAL_SPREAD = 20e-4
 """The dispersion among venues at which confidence is halved: 20 bp."""
 
 LEAST_RELIABLE = 0.25
 """What learning may leave of a group's weight."""
-
-_EXACT = 1e-12
-
-
-def middle(values: Sequence[float], shares: Sequence[float]) -> float:
-    """Return the weighted median: where the cumulated share passes a half, the midpoint where it is exactly a half.
-
-    Parameters
-    ----------
-    values : sequence of float, length n > 0
-    shares : sequence of float, length n
-        Non-negative, with sum 1.
-
-    Notes
-    -----
-    Breakdown point: half of the shares. "Exactly" means within 1e-12, so that n equal shares behave as a plain median.
-
-    References
-    ----------
-    .. [1] F. Y. Edgeworth, "On a New Method of Reducing Observations", *Philosophical Magazine* 25, 1888.
-
-    Examples
-    --------
-    >>> middle([1.0, 9.0, 2.0], [0.25, 0.5, 0.25])
-    5.5
-    """
-    ranked = sorted(zip(values, shares, strict=True))
-    below = 0.0
-    for rank, (value, share) in enumerate(ranked):
-        below += share
-        if below > 0.5 + _EXACT:
-            return value
-        if below >= 0.5 - _EXACT:
-            above = next((other for other, weight in ranked[rank + 1 :] if weight > 0), value)
-            return (value + above) / 2
-    return ranked[-1][0]
-
-
-def capped(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return each group's final share, none above `max(0.15, 1.2 / n)`, by water-filling.
-
-    Parameters
-    ----------
-    weights : mapping of str to float
-        Non-negative weight of each of n groups; where all that is left weighs nothing, it shares equally.
-
-    Examples
-    --------
-    >>> shares = capped({"a": 90.0, "b": 6.0, "c": 4.0})
-    >>> {group: round(share, 2) for group, share in shares.items()}
-    {'a': 0.4, 'b': 0.36, 'c': 0.24}
-    """
-    limit = max(MAX_SHARE, HEADROOM / len(weights))
-    ranked = sorted(weights.values())
-    totals = list(accumulate(ranked))
-    free, left = len(ranked), 1.0
-    while (total := totals[free - 1]) > 0 and left * (ranked[free - 1] / total) > limit + _EXACT:
-        free -= 1
-        left = 1.0 - limit * (len(ranked) - free)
-    lightest = ranked[free - 1]
-    if total > 0:
-        return {group: left * (w / total) if w <= lightest else limit for group, w in weights.items()}
-    return {group: left / free if w <= lightest else limit for group, w in weights.items()}
 
 
 def weight(members: Sequence[Estimate]) -> float:
@@ -98,6 +29,14 @@ def weight(members: Sequence[Estimate]) -> float:
 
 
 _Groups: TypeAlias = Mapping[str, Sequence[Estimate]]
+
+
+def _split(share: float, members: Sequence[Estimate]) -> dict[Market, float]:
+    """Return what each market of a group gets of its share: by turnover, by credence where a rate is in doubt."""
+    doubtful = any(e.uncertainty > CERTAIN for e in members)
+    weights = {e.market: credence(e.uncertainty) if doubtful else e.weight for e in members}
+    total = fsum(weights.values())
+    return {market: share * (w / total) if total > 0 else share / len(members) for market, w in weights.items()}
 
 
 class VenueConsensus(Consensus):
@@ -174,16 +113,19 @@ class VenueConsensus(Consensus):
             numbers = {"turnover": traded, "turnover_wanted": config.min_turnover}
             raise NoQuorum(len(groups), config.min_venues, dropped, **numbers)
         weights = self.weigh(turnover)
-        if config.weights or config.half_life or config.learn:
+        doubtful = max([e.uncertainty for members in groups.values() for e in members]) > CERTAIN
+        if doubtful or config.weights or config.half_life or config.learn:
             weights = self._adjusted(weights, groups, state)
         shares: dict[Market, float] = {}
         used: list[Estimate] = []
-        for group, share in capped(weights).items():
-            members, total = groups[group], turnover[group]
-            for e in members:
-                # its part of the group first: a weight next to the smallest double would vanish in a product
-                shares[e.market] = share * (e.weight / total if total > 0 else 1 / len(members))
-                used.append(e)
+        votes = fsum([max([credence(e.uncertainty) for e in m]) for m in groups.values()]) if doubtful else None
+        for group, share in capped(weights, votes).items():
+            members = groups[group]
+            if len(members) == 1:
+                shares[members[0].market] = share
+            else:
+                shares.update(_split(share, members))
+            used.extend(members)
         parts = list(shares.values())
         value = self.combine([e.value for e in used], parts)
         trust = self._confidence(value, used, parts, len(groups), limits)
@@ -220,11 +162,12 @@ class VenueConsensus(Consensus):
                 dropped[estimate.market] = {"code": Code.OUTLIER.value, **numbers}
 
     def _adjusted(self, weights: Mapping[str, float], groups: _Groups, state: Any) -> dict[str, float]:
-        """Return weights by age, by what the user says, and by what was learned."""
+        """Return weights by age, by doubt about rates, by what the user says, and by what was learned."""
         half_life, known = self.config.half_life, self.reliability(state) if self.config.learn else {}
         adjusted = {}
         for group, raw in weights.items():
             factor = self.config.weights.get(group, 1.0) * known.get(group, 1.0)
+            factor *= max([credence(e.uncertainty) for e in groups[group]])
             if half_life is not None:
                 # one fresh print never weighs more than eight old ones, and is capped after that
                 factor *= max(2.0 ** (-min(e.age for e in groups[group]) / half_life), 0.125)

@@ -27,7 +27,7 @@ class Flatline(Detector):
     Every `every` the values of all markets are noted. A market whose value is the same in four notes running, and that
     was updated meanwhile, is flat; it is out once the others' median move since the first of the four is `move`, and
     stays out until its value changes. So a stablecoin's flat line among flat lines is none, nor is the last price of a
-    market where nobody trades, which is old instead.
+    market where nobody trades, which is old instead. Where half of the groups or more are flat, none is out for it.
 
     State: `at` of the newest note, the `notes`, and by market the `flat` lines with what the others stood at.
     """
@@ -63,10 +63,11 @@ class Flatline(Detector):
         moved = {market: _move(values, line["base"], flat) for market, line in flat.items()}
         out = {m for m, line in flat.items() if line["out"] or abs(moved[m]) >= self.config.move}
         flat = {market: {**line, "out": market in out} for market, line in flat.items()}
-        return [self._verdict(e, moved[str(e.market)]) for e in estimates if str(e.market) in out], {
-            **state,
-            "flat": flat,
-        }
+        groups = {e.market.group for e in estimates}
+        # of two venues nobody can say which one stands still
+        few = len({e.market.group for e in estimates if str(e.market) in out}) <= (len(groups) - 1) // 2
+        verdicts = [self._verdict(e, moved[str(e.market)], few) for e in estimates if str(e.market) in out]
+        return verdicts, {**state, "flat": flat}
 
     def _found(
         self, estimates: Iterable[Estimate], notes: Sequence[Mapping[str, float]], known: Mapping[str, Any]
@@ -82,10 +83,10 @@ class Flatline(Detector):
                 found[market] = {"value": e.value, "base": base, "out": False}
         return found
 
-    def _verdict(self, e: Estimate, moved: float) -> Verdict:
+    def _verdict(self, e: Estimate, moved: float, few: bool) -> Verdict:  # noqa: FBT001 - a fact, not a switch
         limit = float(self.config.move)
         data = {"moved": moved, "limit": limit}
-        return Verdict(e.market, keep=False, score=abs(moved) / limit, code=self.type, data=data, detector=self.type)
+        return Verdict(e.market, keep=not few, score=abs(moved) / limit, code=self.type, data=data, detector=self.type)
 
 
 _NOTES = 4
@@ -104,21 +105,24 @@ class _Quarantine(NamedTuple):
     memory: int = 3600 * SECOND
     longest: int = 600 * SECOND
 
-    def out(self, record: _Record | None) -> _Record:
+    def out(self, record: _Record | None, now: int) -> _Record:
         """Return the record of a market that is out of line now; a relapse doubles what it takes to come back."""
-        if record is None:
-            return {"release": self.release, "agrees": 0, "free": 0}
-        if record["free"]:
-            return {"release": min(2 * record["release"], self.longest), "agrees": 0, "free": 0}
-        return {**record, "agrees": 0}
+        release = self.release if record is None else record["release"]
+        if record is not None and record["free"]:
+            release = min(2 * release, self.longest)
+        return {"release": release, "agrees": 0, "free": 0, "seen": now}
 
     def back(self, record: _Record, now: int) -> _Record | None:
         """Return the record of a market that is in line now, None once it is forgotten."""
         if record["free"]:
-            return record if now - record["free"] < self.memory else None
-        if not record["agrees"]:
-            return {**record, "agrees": now}
-        return {**record, "free": now} if now - record["agrees"] >= record["release"] else record
+            return {**record, "seen": now} if now - record["free"] < self.memory else None
+        agrees = record["agrees"] or now
+        free = now if now - agrees >= record["release"] else 0
+        return {**record, "agrees": agrees, "free": free, "seen": now}
+
+    def known(self, records: Mapping[str, _Record], now: int) -> dict[str, _Record]:
+        """Return the records without those of markets that are gone for good."""
+        return {market: record for market, record in records.items() if now - record["seen"] < self.longest}
 
 
 class _Cohort(Detector):
@@ -145,14 +149,14 @@ class _Cohort(Detector):
     ) -> tuple[list[Verdict], dict[str, _Record]]:
         """Return verdicts and records, given who is out of line now: code, score and numbers by market."""
         now, quarantine = estimates[0].as_of, _Quarantine(int(self.config.release))
-        kept: dict[str, _Record] = dict(records)
+        kept = quarantine.known(records, now)
         accused: list[tuple[bool, float, str, Estimate]] = []
         for e in estimates:
             key = str(e.market)
             if key in guilty:
-                kept[key] = quarantine.out(records.get(key))
-            elif key in records:
-                record = quarantine.back(records[key], now)
+                kept[key] = quarantine.out(kept.get(key), now)
+            elif key in kept:
+                record = quarantine.back(kept[key], now)
                 if record is None:
                     del kept[key]
                     continue
@@ -200,7 +204,7 @@ class Deviation(_Cohort):
     times their median absolute deviation from it, at least the noise floor. In a crash the venues are apart and the
     scale is wide; in a calm it is the floor. Then a timed and tested release: back after agreeing for `release`.
 
-    State: by market what it takes to be `release`d, since when it `agrees`, and since when it is `free`.
+    State: by market what it takes to be `release`d, since when it `agrees` and is `free`, and when it was `seen`.
 
     References
     ----------
@@ -281,8 +285,7 @@ class Drift(_Cohort):
         added = {str(e.market): self._added(sums.get(str(e.market)), e.value, found, passed) for e in estimates}
         guilty = {m: self._guilt(both) for m, both in added.items() if self._drifted(both, records.get(m))}
         verdicts, kept = self._settle(estimates, found, records, guilty)
-        left = {**sums, **added}
-        left = {m: s for m, s in left.items() if s["up"] or s["down"]}
+        left = {m: s for m, s in added.items() if s["up"] or s["down"]}
         return verdicts, {"at": now, "sums": left, "records": kept} if left or kept else None
 
     def _added(

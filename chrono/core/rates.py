@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from math import fsum, sqrt
 
 import msgspec
 
@@ -111,7 +112,8 @@ def order(needs: Mapping[str, Iterable[str]]) -> list[str]:
 class Conversion(msgspec.Struct, frozen=True, gc=False):
     """What some legs come to in one round: a factor, as old and as slow as the worst of their rates.
 
-    `trust` is the product of the rates' confidences.
+    `trust` is the product of the rates' confidences, `uncertainty` how far their venues are apart, as independent
+    errors add up.
     """
 
     factor: float
@@ -119,6 +121,7 @@ class Conversion(msgspec.Struct, frozen=True, gc=False):
     path: tuple[str, ...]
     rhythm: int = 0
     trust: float = 1.0
+    uncertainty: float = 0.0
 
 
 def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_age: int | None) -> Conversion | Reason:
@@ -133,7 +136,7 @@ def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_a
     max_age : int or None
         Nanoseconds a rate may be old; None where that was judged when the rate was priced.
     """
-    factor, trust, age, rhythm = 1.0, 1.0, 0, 0
+    factor, trust, variance, age, rhythm = 1.0, 1.0, 0.0, 0, 0
     for leg in legs:
         rate = prices[leg.rate]
         if isinstance(rate, Missing):
@@ -143,8 +146,15 @@ def conversion(legs: Sequence[Leg], prices: Mapping[str, Price | Missing], max_a
             return {"code": Code.RATE_STALE.value, "rate": leg.rate, **limits}
         factor = factor / rate.value if leg.inverse else factor * rate.value
         trust *= rate.confidence
+        variance += apart(rate) ** 2
         age, rhythm = max(age, rate.age), max(rhythm, rate.rhythm)
-    return Conversion(factor, age, tuple(str(leg) for leg in legs), rhythm, trust)
+    return Conversion(factor, age, tuple(str(leg) for leg in legs), rhythm, trust, sqrt(variance))
+
+
+def apart(rate: Price) -> float:
+    """Return the mean distance of the venues from a rate, by share and relative to it."""
+    shares = rate.shares
+    return fsum([shares[e.market] * abs(e.value / rate.value - 1.0) for e in rate.estimates if e.market in shares])
 
 
 def compared(first: Conversion | Reason, second: Conversion | Reason) -> Conversion | Reason:
@@ -175,4 +185,5 @@ def convert(estimate: Estimate, by: Conversion, pair: Pair) -> Estimate:
         estimate.as_of,
         max(rhythm, by.rhythm),
         estimate.trust * by.trust,
+        by.uncertainty,
     )

@@ -21,9 +21,9 @@ from chrono.core.engine import Summary, opened, restore
 from chrono.core.errors import ConfigError, FrameError
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
-from chrono.core.pricing import Failure, PricingState
+from chrono.core.pricing import Failure, PricingState, price
 from chrono.core.recording import Complain, Damage, Record, Run, files, read, runs
-from chrono.core.rounds import Rounds
+from chrono.core.rounds import Pricer, Rounds
 from chrono.core.statuses import Statuses
 from chrono.core.transport.codec import FrameSource, Session
 from chrono.core.types import SECOND, Quote, Report, Ticker, Trade
@@ -124,6 +124,8 @@ class Replay:
         Recordings or directories of them.
     speed : float or None
         Times real time; as fast as it goes when None.
+    pricer : callable, optional
+        What prices a round: `price`, or one that looks on while it works.
 
     Attributes
     ----------
@@ -132,7 +134,13 @@ class Replay:
     """
 
     def __init__(
-        self, pipeline: Pipeline, paths: Sequence[Path], *, speed: float | None = None, logger: Any = None
+        self,
+        pipeline: Pipeline,
+        paths: Sequence[Path],
+        *,
+        speed: float | None = None,
+        pricer: Pricer = price,
+        logger: Any = None,
     ) -> None:
         self.pipeline = pipeline
         self.clock = VirtualClock()
@@ -141,6 +149,7 @@ class Replay:
         self.damaged = 0
         self._paths = paths
         self._pace = _Pace(speed)
+        self._pricer = pricer
         self._logger = logger or structlog.get_logger()
         self._statuses = Statuses(pipeline.registry, self._logger)
         self._feeder = Feeder(pipeline, self._logger.warning)
@@ -186,7 +195,7 @@ class Replay:
         if first is None or self.stop.is_set():
             return
         start = schedule.after(first.ts) if span.first is None else schedule.round(span.first)
-        rounds = Rounds(self.pipeline.plans, board, schedule, span.state, self._deliver, start)
+        rounds = Rounds(self.pipeline.plans, board, schedule, span.state, self._deliver, start, self._pricer)
         self._feeder.begin(board.inlets)
         for record in itertools.chain((first,), records):
             await self._take(record, rounds, span, outlets)

@@ -61,6 +61,7 @@ def _row(report: Report, result: Price | Missing) -> dict[str, Any]:
         "used": [str(market) for market in result.used],
         "dropped": _reasons(result.dropped),
         "reason": result.reason if isinstance(result, Missing) else None,
+        "notices": result.notices,
     }
 
 

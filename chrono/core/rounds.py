@@ -8,10 +8,11 @@ from itertools import count
 
 from chrono.core.board import Board
 from chrono.core.clock import Schedule
-from chrono.core.pricing import Failure, Plan, PricingState, price
+from chrono.core.pricing import Failure, Outcome, Plan, PricingState, Windows, price
 from chrono.core.types import Report, Round
 
 Deliver = Callable[[Report, Sequence[Failure]], None]
+Pricer = Callable[[Sequence[Plan], Windows, PricingState, Round], Outcome]
 
 _NEVER = 2**63
 
@@ -33,6 +34,8 @@ class Rounds:
         Given each report, with the components that failed in it.
     first : Round
         The first one to price.
+    pricer : callable, optional
+        `price`, or one that looks on while it works.
 
     Attributes
     ----------
@@ -52,6 +55,7 @@ class Rounds:
         state: PricingState,
         deliver: Deliver,
         first: Round,
+        pricer: Pricer = price,
     ) -> None:
         self.state = state
         self.priced = 0
@@ -62,6 +66,7 @@ class Rounds:
         self._board = board
         self._schedule = schedule
         self._deliver = deliver
+        self._pricer = pricer
         self._left = _NEVER
         self._instants: list[tuple[int, int, Deliver]] = []
         self._asked = count()
@@ -119,7 +124,7 @@ class Rounds:
 
     def _look(self, when: Round, deliver: Deliver, *, remember: bool) -> None:
         try:
-            outcome = price(self._plans, self._board.window, self.state, when)
+            outcome = self._pricer(self._plans, self._board.window, self.state, when)
             if remember:
                 self.state = outcome.state
             deliver(outcome.report, outcome.failures)

@@ -155,6 +155,7 @@ def _cells(result: Price | Missing) -> Iterator[Any]:
     yield _confidence(result)
     yield f"{len(result.used)}/{len(result.used) + len(result.dropped)}"
     remarks = [Text(market, style="dim") for market in _rejected(result)]
+    remarks[:0] = [Text(say(notice), style="yellow") for notice in result.notices]
     if isinstance(result, Missing):
         remarks.insert(0, Text(say(result.reason), style=style))
     yield Text("\n").join(remarks)
@@ -173,7 +174,8 @@ def _confidence(result: Price | Missing) -> str:
 def _markets(result: Price | Missing) -> str:
     rejected = ", ".join(_rejected(result))
     used = f"{len(result.used)} of {len(result.used) + len(result.dropped)} markets"
-    return f"{used}; rejected: {rejected}" if rejected else used
+    noticed = "".join(f"; {say(notice)}" for notice in result.notices)
+    return f"{used}{noticed}; rejected: {rejected}" if rejected else used + noticed
 
 
 def _rejected(result: Price | Missing) -> Sequence[str]:

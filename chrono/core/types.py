@@ -174,8 +174,8 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
 
     `value` in quote units per base unit of `pair`, `weight` in those quote units per second, `age` in nanoseconds,
     `path` the rates it was converted with, `USDT/USD` or, divided by, `1/USD/JPY`. `rhythm` is how many nanoseconds
-    usually pass between two updates of the market (0 where that is not known), `trust` the confidence of the rates it
-    was converted with, 1 where there are none.
+    usually pass between two updates of the market (0 where that is not known); `trust` is the confidence of the rates
+    it was converted with, `uncertainty` how far those rates' venues were apart, relative; 1 and 0 where there are none.
     """
 
     market: Market
@@ -189,6 +189,7 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
     as_of: int = 0
     rhythm: int = 0
     trust: float = 1.0
+    uncertainty: float = 0.0
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

@@ -213,8 +213,9 @@ class TradeWindow(Window, eq=False, dict=True):
         return self._reaching(self.size, volume)
 
     def _newest_rows(self, count: int) -> Self:
-        # each row stands for a print or more
-        return self._reaching(self.prints[-count:], count)
+        # each row stands for a print or more, so that no more rows than prints are wanted
+        stop = self.start + len(self)
+        return self._reaching(np.array(self._columns[2][max(self.start, stop - count) : stop]), count)
 
     def _reaching(self, amounts: NDArray[np.float64], wanted: float) -> Self:
         """Return the window that opens where amounts, summed up from the newest back, reach what is wanted."""

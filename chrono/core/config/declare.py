@@ -118,7 +118,7 @@ class Declarer:
         if wanted.explicit:
             del data["type"]
         try:
-            return cls.Config.model_validate(data)
+            return cls.Config.model_validate(data, context=cls)
         except ValidationError as error:
             for problem in explain(error, cls.Config, node, wanted.mark, wanted.path):
                 self._problems.add(*problem)
