@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from chrono.testing.aggregators import AggregatorContract as AggregatorContract
     from chrono.testing.consensus import ConsensusContract as ConsensusContract
     from chrono.testing.damage import damaged as damaged
+    from chrono.testing.detectors import DetectorContract as DetectorContract
     from chrono.testing.market import Parameters as Parameters
     from chrono.testing.market import SimulatedMarket as SimulatedMarket
     from chrono.testing.market import SimulatedVenue as SimulatedVenue
@@ -21,6 +22,7 @@ _HOMES = {
     "chrono.testing.aggregators": "AggregatorContract",
     "chrono.testing.consensus": "ConsensusContract",
     "chrono.testing.damage": "damaged",
+    "chrono.testing.detectors": "DetectorContract",
     "chrono.testing.market": "Parameters SimulatedMarket SimulatedVenue standard_venues",
     "chrono.testing.sinks": "SinkContract",
     "chrono.testing.sources": "SourceContract",
