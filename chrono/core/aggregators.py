@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from math import fsum
+from math import fsum, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from chrono.core.cohort import middle
@@ -85,24 +84,36 @@ class Steady(Aggregator):
 
     def aggregate(self, window: TradeWindow) -> Estimate:
         """Return the mean of the trades that stood still, the newest price where none did."""
-        # prints of one moment have no order among each other
-        back = window.price[np.lexsort((window.price, window.ts))][::-1]
-        apart = np.maximum.accumulate(back) > np.minimum.accumulate(back) * (1.0 + self.config.band)
-        run = back[: int(np.argmax(apart)) if apart.any() else len(back)]
+        # the newest first; prints of one moment have no order among each other
+        back = [price for _, price in sorted(zip(window.ts.tolist(), window.price.tolist(), strict=True), reverse=True)]
+        run = _standing(back, 1.0 + self.config.band)
         while len(run) >= _ENOUGH and _moved(run):
             run = run[: len(run) // 2]
         if len(run) < _ENOUGH:
             return self.estimate(window, window.last)
-        mean = fsum(run.tolist()) / len(run)
-        return self.estimate(window, min(max(mean, float(run.min())), float(run.max())), len(run))
+        return self.estimate(window, min(max(fsum(run) / len(run), min(run)), max(run)), len(run))
 
 
 _ENOUGH = 4
 
 
-def _moved(run: NDArray[np.float64]) -> bool:
+def _standing(back: list[float], most: float) -> list[float]:
+    """Return the first prices, for as long as the highest of them is at most so many times the lowest."""
+    low = high = back[0] if back else 0.0
+    for n, price in enumerate(back):
+        low, high = min(low, price), max(high, price)
+        if high > low * most:
+            return back[:n]
+    return back
+
+
+def _moved(run: list[float]) -> bool:
     """Say whether the halves of a run differ by more than chance."""
     half = len(run) // 2
-    new, old = run[:half], run[half : 2 * half]
-    error = ((new.var(ddof=1) + old.var(ddof=1)) / half) ** 0.5
-    return bool(abs(new.mean() - old.mean()) > 3.0 * error)
+    (new, varied), (old, vary) = _moments(run[:half]), _moments(run[half : 2 * half])
+    return abs(new - old) > 3.0 * sqrt((varied + vary) / half)
+
+
+def _moments(values: list[float]) -> tuple[float, float]:
+    mean = fsum(values) / len(values)
+    return mean, fsum([(value - mean) ** 2 for value in values]) / (len(values) - 1)

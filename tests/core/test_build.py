@@ -189,7 +189,7 @@ def test_undeclared_rate_out_of_reach_is_told_where_it_is_needed_with_the_line_t
         "sources: {a: {type: dollarless}, b: {type: dollarless}, c: {type: push}}\n"
         "feeds: {BTC/USD: {markets: ['*:BTC/USDT']}}\n"
     )
-    line = r"USDT/USD: \{consensus: \{weighted_median: \{min_venues: 1\}\}\}"
+    line = r"USDT/USD: \{consensus: \{median: \{min_venues: 1\}\}\}"
     with pytest.raises(
         ConfigError, match=rf"2:\d+: feeds.BTC/USD.markets: expected a rate USDT/USD of 2 venues .*{line}"
     ):
@@ -256,7 +256,7 @@ demo, every 1s
 │  ├─ detector flatline(every=10s, move=0.5%)
 │  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
 │  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
-│  ├─ consensus weighted_median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
+│  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:BTC/USD
 │  ├─ v1:BTC/USDT × USDT/USD
 │  ├─ v2:BTC/USD
@@ -266,7 +266,7 @@ demo, every 1s
 │  ├─ detector flatline(every=10s, move=0.5%)
 │  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
 │  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
-│  ├─ consensus weighted_median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
+│  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:USDT/USD
 │  └─ v2:USDT/USD
 └─ sink kept: kept()"""

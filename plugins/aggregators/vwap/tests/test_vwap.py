@@ -47,6 +47,30 @@ def test_it_is_the_formula(points: list[tuple[float, float]]) -> None:
     assert Vwap().aggregate(made).value == pytest.approx(naive(made), rel=1e-14)
 
 
+def newest(points: Sequence[tuple[float, float]], volume: float) -> TradeWindow:
+    """Return the window of the newest prints alone that reach a volume, taken one by one."""
+    kept: list[tuple[float, float]] = []
+    for point in points[::-1]:
+        if sum(size for _, size in kept) >= volume:
+            break
+        kept.append(point)
+    return window(kept[::-1])
+
+
+@given(prints, st.integers(1, 40))
+def test_it_is_the_formula_of_the_newest_prints(points: list[tuple[float, float]], count: int) -> None:
+    """With a count, only the newest so many prints enter it."""
+    cut = Vwap(Vwap.Config(count=count)).aggregate(window(points))
+    assert cut.value == pytest.approx(naive(window(points[-count:])), rel=1e-14)
+
+
+@given(prints, st.floats(1e-6, 1e10))
+def test_it_is_the_formula_of_the_newest_volume(points: list[tuple[float, float]], volume: float) -> None:
+    """With a volume, only the newest prints that reach it enter."""
+    cut = Vwap(Vwap.Config(volume=volume)).aggregate(window(points))
+    assert cut.value == pytest.approx(naive(newest(points, volume)), rel=1e-14)
+
+
 @given(prints, st.randoms())
 def test_order_does_not_matter(points: list[tuple[float, float]], random: Random) -> None:
     """Shuffled prints give the same value, to the bit."""
