@@ -48,6 +48,10 @@ class Entry(msgspec.Struct, frozen=True):
     version: str
 
 
+class Unloadable(PluginError):
+    """A plugin that cannot be imported, or was made for another core."""
+
+
 class Registry:
     """The components one program knows; tests build their own.
 
@@ -101,16 +105,19 @@ class Registry:
         PluginError
             If the one that does cannot be loaded.
         """
+        unloadable: list[PluginError] = []
         for point in self._points:
             if point.name == name or name.startswith(f"{point.name}/"):
-                self._load(point)
+                try:
+                    self._load(point)
+                except Unloadable as error:
+                    unloadable.append(error)
         entry = self._entries.get((kind, name)) or self._entries.get((kind, name.partition("/")[0]))
+        if entry is None and unloadable:
+            # where another distribution offers that kind under the name, this one was not meant
+            raise unloadable[0]
         if entry is None:
-            for point in self._points:
-                if point.name == name:
-                    reason = f"expected {point.value} to offer a {kind} of that type by {KINDS[kind][0]}, it does not"
-                    raise PluginError(reason, plugin=name, distribution=point.dist.name if point.dist else "")
-            raise UnknownType(f"no {kind} of type {name!r} is installed", self._known(kind))
+            raise self._absence(kind, name)
         return entry.cls
 
     def entries(self) -> tuple[Sequence[Entry], Sequence[PluginError]]:
@@ -133,6 +140,21 @@ class Registry:
                 failures[implementation.plugin_name.rpartition(":")[2]] = error
         return failures
 
+    def _absence(self, kind: str, name: str) -> PluginError | UnknownType:
+        """Say why there is no component of a type: its plugin offers something else, or there is none."""
+        for point in self._points:
+            if point.name != name:
+                continue
+            distribution = point.dist.name if point.dist else ""
+            reason = f"expected {point.value} to offer {_a(kind)} of that type by {KINDS[kind][0]}, it does not"
+            for entry in self._entries.values():
+                if (entry.cls.type, entry.distribution) == (name, distribution):
+                    package = f"chrono-{name}-{kind}".replace("_", "-")
+                    reason = f"expected {_a(kind)} of that type, was {_a(entry.kind)}"
+                    reason += f"; see chrono plugin list, or pip install {package}"
+            return PluginError(reason, plugin=name, distribution=distribution)
+        return UnknownType(f"no {kind} of type {name!r} is installed", self._known(kind))
+
     def _known(self, kind: str) -> list[str]:
         """Return the types of a kind, and the names of what is not yet imported."""
         loaded = {entry.cls.type for entry in self._entries.values()}
@@ -151,7 +173,7 @@ class Registry:
             raise
         except (Exception, SystemExit) as error:
             reason = f"expected to import {point.value}, was {type(error).__name__}: {error}; reinstall or upgrade it"
-            raise PluginError(reason, plugin=point.name, distribution=distribution) from error
+            raise Unloadable(reason, plugin=point.name, distribution=distribution) from error
         self._loaded.add(key)
         self.register(module, point.name, distribution, point.dist.version if point.dist else "")
 
@@ -187,6 +209,10 @@ class Registry:
         self._entries[kind, name] = Entry(kind, cls, distribution, version)
 
 
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def _misspelt(plugin: Any, error: Exception) -> str:
     """Say which hook is unknown, and which was meant; pluggy's own words where it is something else."""
     known = [name for name in vars(hookspecs) if name.startswith("chrono_")]
@@ -206,4 +232,4 @@ def _check_version(point: EntryPoint) -> None:
         wanted = Requirement(text)
         if canonicalize_name(wanted.name) == CORE and not wanted.specifier.contains(core, prereleases=True):
             reason = f"made for {CORE} {wanted.specifier}, this is {core}; upgrade one of the two"
-            raise PluginError(reason, plugin=point.name, distribution=point.dist.name if point.dist else "")
+            raise Unloadable(reason, plugin=point.name, distribution=point.dist.name if point.dist else "")

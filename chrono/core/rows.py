@@ -28,6 +28,9 @@ RAW = 2048
 IDS = 4096
 """Trade ids remembered per market, at least half of them at any time."""
 
+WIDEST = 1.01
+"""Ask over bid up to which a book says where the price is."""
+
 _GENERATION = IDS // 2
 _SPARE = 64
 _DAY = 86_400
@@ -171,8 +174,9 @@ class Rows(ABC):
         opens = as_of - span - offset
         start = bisect_right(ts, opens)
         age, quiet = as_of - offset - ts[-1], as_of - self.received
+        stands = 0.0
         if self.book is not None and self.book.ts:
-            age, quiet = self.book.bears_out(self.columns[0][-1], as_of, age, quiet)
+            stands, age, quiet = self.book.bears_out(self.columns[0][-1], as_of, age, quiet)
         seen = as_of - self.since
         self.lent = True
         return self.window(
@@ -188,6 +192,7 @@ class Rows(ABC):
             start,
             len(ts),
             self.rhythm,
+            stands,
         )
 
     @abstractmethod
@@ -278,8 +283,9 @@ class Trades(Rows):
         traded = self._traded
         if start >= len(traded):
             return 0.0
-        made = traded[-1] - traded[start - 1] if start else traded[-1]
-        if made < traded[-1] * _DROWNED:
+        total = traded[-1]
+        made = total - traded[start - 1] if start else total
+        if made < total * _DROWNED:
             prices, sizes, _ = self.columns
             made = math.fsum(map(mul, prices[start:], sizes[start:]))
         return made * SECOND / span
@@ -315,11 +321,12 @@ class Quotes(Rows):
         self.place((bid, ask, bid_size, ask_size), ts, received)
         return ""
 
-    def bears_out(self, price: float, as_of: int, age: int, quiet: int) -> tuple[int, int]:
-        """Return the age of a last price, that of the book where the price still lies between bid and ask."""
-        if not self.columns[0][-1] <= price <= self.columns[1][-1]:
-            return age, quiet
-        return min(age, as_of - self.offset.value - self.ts[-1]), min(quiet, as_of - self.received)
+    def bears_out(self, price: float, as_of: int, age: int, quiet: int) -> tuple[float, int, int]:
+        """Return the price nearest to a last one that a newer and narrow book allows, and how old that is."""
+        bid, ask, aged = self.columns[0][-1], self.columns[1][-1], as_of - self.offset.value - self.ts[-1]
+        if aged >= age or ask > bid * WIDEST:
+            return 0.0, age, quiet
+        return min(max(price, bid), ask), aged, min(quiet, as_of - self.received)
 
     def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - a row of quotes is none of trades
         return self._trades.turnover(bisect_right(self._trades.ts, opens), opens, span)

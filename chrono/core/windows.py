@@ -44,6 +44,9 @@ class Window(msgspec.Struct, eq=False, dict=True):
         Quote units traded per second over the span.
     covers : float
         Share of `span` for which the market was observed at all, 0 to 1.
+    stands : float
+        What a live book makes of a last trade that is older than the book: that price, or bid or ask where it lies
+        outside; 0 where there is no such book.
     rhythm : int
         Nanoseconds that usually pass between two updates of the market, 0 where that is not known.
     prior : Prior or None
@@ -73,6 +76,7 @@ class Window(msgspec.Struct, eq=False, dict=True):
     start: int = 0
     stop: int | None = None
     rhythm: int = 0
+    stands: float = 0.0
 
     def __len__(self) -> int:
         stop = self.stop
@@ -174,8 +178,11 @@ class TradeWindow(Window, eq=False, dict=True):
 
     @property
     def last(self) -> float:
-        """The newest price, from before the window where nothing was printed in it; IndexError if there is none."""
-        return self._columns[0][-1 if self.stop is None else self.stop - 1]
+        """The newest price, from before the window where nothing was printed in it; IndexError if there is none.
+
+        Where the top of book is newer, narrow and has left that price behind, the side it left it by.
+        """
+        return self.stands or self._columns[0][-1 if self.stop is None else self.stop - 1]
 
     @cached_property
     def price(self) -> NDArray[np.float64]:

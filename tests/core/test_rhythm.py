@@ -9,6 +9,7 @@ from chrono.core.board import Board
 from chrono.core.clock import VirtualClock
 from chrono.core.rhythm import FRESH, OLDEST, age_limit, learned
 from chrono.core.types import SECOND, Market, Pair, Quote, Trade
+from chrono.core.windows import TradeWindow
 
 NOW = 1_795_342_500 * SECOND
 MARKET = Market("v1", Pair("SGB", "USD"), "v1", "SGBUSD")
@@ -51,13 +52,22 @@ def test_burst_is_one_update() -> None:
 
 
 def test_live_book_bears_a_last_trade_out() -> None:
-    """While the last price lies between bid and ask, the market is as fresh as its book."""
+    """A market is as fresh as its book, and the price the nearest to its last one that the book allows."""
     board = fed([1.0])
-    board.inlets["v1"](Quote("SGBUSD", 0.99, 1.01, 1.0, 1.0, NOW + 100 * SECOND), NOW + 100 * SECOND)
+    board.inlets["v1"](Quote("SGBUSD", 0.999, 1.001, 1.0, 1.0, NOW + 100 * SECOND), NOW + 100 * SECOND)
     window = board.window(MARKET, "trades", 60 * SECOND, NOW + 101 * SECOND)
     assert window is not None
     assert window.age == SECOND
-    board.inlets["v1"](Quote("SGBUSD", 1.05, 1.06, 1.0, 1.0, NOW + 102 * SECOND), NOW + 102 * SECOND)
+    board.inlets["v1"](Quote("SGBUSD", 1.050, 1.055, 1.0, 1.0, NOW + 102 * SECOND), NOW + 102 * SECOND)
     window = board.window(MARKET, "trades", 60 * SECOND, NOW + 103 * SECOND)
-    assert window is not None
-    assert window.age == 102 * SECOND
+    assert isinstance(window, TradeWindow)
+    assert (window.age, window.last) == (SECOND, 1.05)
+
+
+def test_wide_book_says_nothing() -> None:
+    """Any price lies between a bid of one and an ask of two."""
+    board = fed([1.0])
+    board.inlets["v1"](Quote("SGBUSD", 0.9, 1.1, 1.0, 1.0, NOW + 100 * SECOND), NOW + 100 * SECOND)
+    window = board.window(MARKET, "trades", 60 * SECOND, NOW + 101 * SECOND)
+    assert isinstance(window, TradeWindow)
+    assert (window.age, window.last) == (100 * SECOND, 1.0)
