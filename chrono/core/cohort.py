@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
 from itertools import accumulate
 from math import fsum
-from typing import NamedTuple
+
+import msgspec
 
 from chrono.core.types import Estimate
 
@@ -28,7 +29,7 @@ EXACT = 1e-12
 """How close to a half a cumulated share is one."""
 
 
-class Cohort(NamedTuple):
+class Cohort(msgspec.Struct, frozen=True, gc=False):
     """The groups of one feed in one round.
 
     Attributes
@@ -39,11 +40,14 @@ class Cohort(NamedTuple):
         Their median: one group, one vote.
     scale : float
         How far from the centre a group usually is, relative to it; never below the noise floor asked for.
+    farthest : float
+        How far from the centre the farthest estimate is, relative to it.
     """
 
     values: Mapping[str, float]
     centre: float
     scale: float
+    farthest: float
 
     def deviation(self, value: float) -> float:
         """Return how far a value is from the centre, relative to it; a thousand million times at most."""
@@ -85,12 +89,24 @@ def credence(uncertainty: float) -> float:
     return 1.0 if uncertainty <= CERTAIN else (CERTAIN / uncertainty) ** 2
 
 
-def cohort(estimates: Iterable[Estimate], floor: float) -> Cohort:
+class Peers(tuple[Estimate, ...]):
+    """The estimates of one feed in one round: what they say together is worked out once, however many ask."""
+
+    _together: Cohort | None = None
+
+    def together(self) -> Cohort:
+        """Return their cohort, with no noise floor."""
+        if self._together is None:
+            self._together = _cohort(self)
+        return self._together
+
+
+def cohort(estimates: Sequence[Estimate], floor: float) -> Cohort:
     """Return the groups of some estimates, their centre and their scale.
 
     Parameters
     ----------
-    estimates : iterable of Estimate
+    estimates : sequence of Estimate
         One or more, in one quote.
     floor : float
         The noise floor, relative: small cohorts agree by chance, and would reject each other for nothing.
@@ -105,40 +121,45 @@ def cohort(estimates: Iterable[Estimate], floor: float) -> Cohort:
     .. [1] F. R. Hampel, "The Influence Curve and its Role in Robust Estimation", *Journal of the American Statistical
        Association* 69, 1974, section 5.2.
     """
-    groups: dict[str, float] = {}
-    several: dict[str, list[Estimate]] = {}
-    doubtful = False
-    first: dict[str, Estimate] = {}
-    for estimate in estimates:
-        group = estimate.market.group
-        if group in groups:
-            several.setdefault(group, [first[group]]).append(estimate)
-        else:
-            groups[group] = estimate.value
-            first[group] = estimate
-        doubtful = doubtful or estimate.uncertainty > CERTAIN
-    if doubtful:
-        return _doubtful(first, several, floor)
-    for group, members in several.items():
-        groups[group] = middle_of(sorted([member.value for member in members]))
+    found = estimates.together() if isinstance(estimates, Peers) else _cohort(estimates)
+    return Cohort(found.values, found.centre, max(floor, found.scale), found.farthest)
+
+
+def _cohort(estimates: Sequence[Estimate]) -> Cohort:
+    groups = {e.market.group: e.value for e in estimates}
+    if max([e.uncertainty for e in estimates]) > CERTAIN:
+        return _doubtful(estimates)
+    if len(groups) < len(estimates):
+        groups = {group: middle_of(sorted([m.value for m in members])) for group, members in _grouped(estimates)}
     centre = middle_of(sorted(groups.values()))
-    spread = CONSISTENT * middle_of(sorted([abs(value / centre - 1.0) for value in groups.values()]))
-    return Cohort(groups, centre, max(floor, spread))
+    apart = sorted([abs(value / centre - 1.0) for value in groups.values()])
+    farthest = apart[-1] if len(groups) == len(estimates) else _farthest(estimates, centre)
+    return Cohort(groups, centre, CONSISTENT * middle_of(apart), farthest)
 
 
-def _doubtful(first: Mapping[str, Estimate], several: Mapping[str, Sequence[Estimate]], floor: float) -> Cohort:
+def _grouped(estimates: Sequence[Estimate]) -> ItemsView[str, list[Estimate]]:
+    members: dict[str, list[Estimate]] = {}
+    for estimate in estimates:
+        members.setdefault(estimate.market.group, []).append(estimate)
+    return members.items()
+
+
+def _farthest(estimates: Sequence[Estimate], centre: float) -> float:
+    return max([abs(e.value / centre - 1.0) for e in estimates])
+
+
+def _doubtful(estimates: Sequence[Estimate]) -> Cohort:
     """Return the cohort where some rates are in doubt."""
     groups: dict[str, float] = {}
     votes: dict[str, float] = {}
-    for group, estimate in first.items():
-        members = several.get(group, (estimate,))
+    for group, members in _grouped(estimates):
         weights = [credence(member.uncertainty) for member in members]
         groups[group] = middle([member.value for member in members], _shares(weights))
         votes[group] = max(weights)
     shares = list(capped(votes, fsum(votes.values())).values())
     centre = middle(list(groups.values()), shares)
     spread = CONSISTENT * middle([abs(value / centre - 1.0) for value in groups.values()], shares)
-    return Cohort(groups, centre, max(floor, spread))
+    return Cohort(groups, centre, spread, _farthest(estimates, centre))
 
 
 def _shares(weights: Sequence[float]) -> list[float]:
@@ -175,6 +196,8 @@ def middle(values: Sequence[float], shares: Sequence[float]) -> float:
     >>> middle([1.0, 9.0, 2.0], [0.25, 0.5, 0.25])
     5.5
     """
+    if shares.count(shares[0]) == len(shares):
+        return middle_of(sorted(values))
     ranked = sorted(zip(values, shares, strict=True))
     below = 0.0
     for rank, (value, share) in enumerate(ranked):

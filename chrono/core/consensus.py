@@ -50,7 +50,8 @@ class VenueConsensus(Consensus):
     groups with data that were used.
 
     With `learn`, a group's weight is multiplied by ``min(1, max(1/4, D / d))``: d is the exponentially decayed mean of
-    its distance from the value, D the median of all groups' d. `reliability` shows what was learned.
+    its distance from the value, at least `noise_floor`, D the median of all groups' d. `reliability` shows what was
+    learned.
     """
 
     class Config(Consensus.Config):
@@ -62,7 +63,7 @@ class VenueConsensus(Consensus):
         """Turnover needed for an answer, of all groups together, in the feed's quote per second."""
         max_age: Annotated[Duration, Field(gt=0)] | None = None
         """Estimates older than this are stale; default: four times the market's own rhythm, between 30 s and 5 min."""
-        weights: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default={})
+        weights: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default={})
         """What the weight of a venue is multiplied by, by the name of its group; 1 for those not named."""
         half_life: Annotated[Duration, Field(gt=0)] | None = None
         """Age at which a weight is halved, down to an eighth; weights do not depend on age when it is not given."""
@@ -196,15 +197,17 @@ class VenueConsensus(Consensus):
 
         Examples
         --------
-        >>> learned = {"as_of": 0, "distance": {"a": 1e-4, "b": 1e-4, "c": 2e-4}}
+        >>> learned = {"as_of": 0, "distance": {"a": 1e-3, "b": 1e-3, "c": 2e-3}}
         >>> WeightedMedian().reliability(learned)
         {'a': 1.0, 'b': 1.0, 'c': 0.5}
         """
         distance = state["distance"] if state else {}
         if not distance:
             return {}
-        usual = middle_of(sorted(distance.values()))
-        return {g: min(max(usual / d, LEAST_RELIABLE), 1.0) if d > 0 else 1.0 for g, d in distance.items()}
+        # what is within the noise is no news: a tenth of a basis point must not cost a stablecoin's venue its vote
+        floored = {group: max(d, float(self.config.noise_floor)) for group, d in distance.items()}
+        usual = middle_of(sorted(floored.values()))
+        return {group: min(max(usual / d, LEAST_RELIABLE), 1.0) for group, d in floored.items()}
 
     def _learned(self, value: float, groups: _Groups, state: Any) -> dict[str, Any]:
         as_of = max(e.as_of for members in groups.values() for e in members)

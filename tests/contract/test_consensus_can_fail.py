@@ -1,14 +1,16 @@
 """One consensus broken on purpose for each check; the check must fail for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
+from pydantic import BaseModel
 
-from chrono import Agreement, Consensus, Duration, Estimate, NoQuorum
+from chrono import Agreement, Consensus, Context, Duration, Estimate, Market, NoQuorum, Share, VenueConsensus
+from chrono.core.cohort import middle
 from chrono.testing import ConsensusContract
 
 from .failing import failure
@@ -55,23 +57,47 @@ class Middle(Consensus):
         return Agreement(self.value(left), 0.9, {e.market: 1 / len(left) for e in left}, dropped)
 
 
-class MiddleContract(ConsensusContract):
-    """The contract of the middle one."""
+class Halves(VenueConsensus):
+    """Where half of the turnover, as it is capped, lies on either side."""
+
+    type = "halves"
+    breakdown = 0.5
+
+    def __init__(self, config: BaseModel | None = None, context: Context | None = None) -> None:
+        super().__init__(config, context)
+        self.config = self.config.model_copy(update=self.altered)
+
+    altered: Mapping[str, Any] = {}
+    """Options that it has whatever the user writes."""
+
+    def weigh(self, turnover: Mapping[str, float]) -> Mapping[str, float]:
+        """Return each group's turnover."""
+        return turnover
+
+    def combine(self, values: Sequence[float], shares: Sequence[float]) -> float:
+        """Return where the cumulated share passes a half."""
+        return middle(values, shares)
+
+
+class TestMiddle(ConsensusContract):
+    """A sound one of its own kind passes every check that is for it."""
 
     consensus = Middle
 
 
-class TestMiddle(MiddleContract):
-    """The sound one passes every check."""
+class TestHalves(ConsensusContract):
+    """A sound one of venues passes every check."""
+
+    consensus = Halves
 
 
-MUTANTS: list[tuple[str, type[Middle]]] = []
+MUTANTS: list[tuple[str, type[Consensus]]] = []
 
 
-def breaks(check: str) -> Callable[[type[Middle]], type[Middle]]:
+def breaks(check: str) -> Callable[[type[Consensus]], type[Consensus]]:
     """Note which check a broken one is for."""
 
-    def note(cls: type[Middle]) -> type[Middle]:
+    def note(cls: type[Consensus]) -> type[Consensus]:
         MUTANTS.append((check, cls))
         return cls
 
@@ -141,7 +167,7 @@ class Forgets(Middle):
         made = super().agree(estimates)
         lowest = min(estimates, key=lambda e: e.value).market
         shares = {m: 1 / (len(made.shares) - 1) for m in made.shares if m != lowest}
-        return msgspec.structs.replace(made, shares=shares)
+        return replace(made, shares=shares)
 
 
 @breaks("c04")
@@ -152,7 +178,7 @@ class Wordless(Middle):
         made = super().agree(estimates)
         lowest = min(estimates, key=lambda e: e.value).market
         shares = {m: 1 / (len(made.shares) - 1) for m in made.shares if m != lowest}
-        return msgspec.structs.replace(made, shares=shares, dropped={lowest: {}})
+        return replace(made, shares=shares, dropped={lowest: {}})
 
 
 @breaks("c04")
@@ -161,7 +187,7 @@ class Generous(Middle):
 
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
         made = super().agree(estimates)
-        return msgspec.structs.replace(made, shares=dict.fromkeys(made.shares, 0.5))
+        return replace(made, shares=dict.fromkeys(made.shares, 0.5))
 
 
 @breaks("c05")
@@ -177,7 +203,7 @@ class TooSure(Middle):
     """It is surer than sure."""
 
     def agree(self, estimates: Sequence[Estimate]) -> Agreement:
-        return msgspec.structs.replace(super().agree(estimates), confidence=1.1)
+        return replace(super().agree(estimates), confidence=1.1)
 
 
 @breaks("c06")
@@ -224,10 +250,190 @@ class Ageless(Middle):
         return list(estimates)
 
 
+@breaks("c09")
+class Hurried(Middle):
+    """It takes what is just as old as allowed for too old."""
+
+    def fresh(self, estimates: Sequence[Estimate]) -> list[Estimate]:
+        return [e for e in estimates if e.age < self.config.max_age]
+
+
+@breaks("c01")
+class Leans(Halves):
+    """It leans towards the first where it is told how venues weigh."""
+
+    def combine(self, values: Sequence[float], shares: Sequence[float]) -> float:
+        return values[0] if self.config.weights else super().combine(values, shares)
+
+
+@breaks("c04")
+class Vanishing(Halves):
+    """Its shares come to nothing where there is next to no turnover."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, after = super().agree_with(estimates, state)
+        weights = {e.market: e.weight for e in estimates}
+        shares = {m: share * weights[m] / weights[m] if weights[m] else share for m, share in made.shares.items()}
+        return replace(made, shares=shares), after
+
+
+@breaks("c05")
+class Penniless(Halves):
+    """It has no number where nobody trades."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, after = super().agree_with(estimates, state)
+        return (made if any(e.weight for e in estimates) else replace(made, value=float("nan"))), after
+
+
+@breaks("c10")
+class Undemanding(Halves):
+    """It answers whatever was traded."""
+
+    altered = {"min_turnover": 0.0}
+
+
+@breaks("c10")
+class Terse(Halves):
+    """It does not say how much turnover there was."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        try:
+            return super().agree_with(estimates, state)
+        except NoQuorum as error:
+            raise NoQuorum(error.used, error.wanted, error.dropped) from error
+
+
+@breaks("c11")
+class ByHeads(Halves):
+    """It counts heads, which a share of the weight says nothing of."""
+
+    def combine(self, values: Sequence[float], shares: Sequence[float]) -> float:
+        return float(median(values))
+
+
+@breaks("c12")
+class Impatient(Halves):
+    """It gives every market half a minute."""
+
+    @property
+    def max_age(self) -> int | None:
+        return self.config.max_age or Duration("30s")
+
+
+@breaks("c12")
+class Patient(Halves):
+    """It gives every market five minutes."""
+
+    @property
+    def max_age(self) -> int | None:
+        return self.config.max_age or Duration("5m")
+
+
+@breaks("c13")
+class Plutocratic(Halves):
+    """It lets turnover rule."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, after = super().agree_with(estimates, state)
+        whole = sum(e.weight for e in estimates)
+        return replace(made, shares={e.market: e.weight / whole for e in estimates}), after
+
+
+@breaks("c13")
+class CapsMarkets(Halves):
+    """It caps each market, not the venue behind it."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        def alone(market: Market) -> Market:
+            return replace(market, group=market.source)
+
+        made, after = super().agree_with([replace(e, market=alone(e.market)) for e in estimates], state)
+        return replace(made, shares={e.market: made.shares[alone(e.market)] for e in estimates}), after
+
+
+@breaks("c14")
+class Unmoved(Halves):
+    """It is as sure of those that differ as of those that agree."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, after = super().agree_with(estimates, state)
+        calm, _ = super().agree_with([replace(e, value=made.value) for e in estimates], state)
+        return replace(made, confidence=calm.confidence), after
+
+
+@breaks("c14")
+class Timeless(Halves):
+    """It is as sure of the old as of the new."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        return super().agree_with([replace(e, age=0) for e in estimates], state)
+
+
+@breaks("c14")
+class Trusting(Halves):
+    """It is as sure of what was converted at any rate as of what was not converted."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        return super().agree_with([replace(e, trust=1.0) for e in estimates], state)
+
+
+@breaks("c15")
+class Scribbles(Halves):
+    """It writes into what it was given to remember."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, _ = super().agree_with(estimates, None)
+        after = state if state is not None else {"rounds": 0}
+        after["rounds"] += 1
+        return made, after
+
+
+@breaks("c15")
+class Unwritable(Halves):
+    """It remembers what JSON has no word for."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, _ = super().agree_with(estimates, None)
+        return made, {e.market.group for e in estimates}
+
+
+@breaks("c15")
+class Nameless(Halves):
+    """It remembers by numbers, which come back from JSON as text."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, _ = super().agree_with(estimates, None)
+        return made, {len(estimates): made.value}
+
+
+@breaks("c16")
+class Lenient(Halves):
+    """It rejects nobody."""
+
+    altered = {"reject": 0.0}
+
+
+@breaks("c16")
+class Merciless(Halves):
+    """It rejects whoever is far, however many they are."""
+
+    altered = {"max_rejected": Share("49%")}
+
+
+@breaks("c16")
+class Whimsical(Halves):
+    """It gives no reason that anybody knows for a rejection."""
+
+    def agree_with(self, estimates: Sequence[Estimate], state: Any) -> tuple[Agreement, Any]:
+        made, after = super().agree_with(estimates, state)
+        return replace(made, dropped={m: {**reason, "code": "whim"} for m, reason in made.dropped.items()}), after
+
+
 @pytest.mark.parametrize(("check", "broken"), MUTANTS, ids=[f"{check}-{cls.__name__}" for check, cls in MUTANTS])
-async def test_the_check_fails_for_the_consensus_broken_for_it(check: str, broken: type[Middle]) -> None:
+async def test_the_check_fails_for_the_consensus_broken_for_it(check: str, broken: type[Consensus]) -> None:
     """Each broken consensus is found out by its own check."""
-    contract = type("Broken", (MiddleContract,), {"consensus": broken})
+    contract = type("Broken", (ConsensusContract,), {"consensus": broken})
     assert await failure(contract, check), f"expected {check} to find out that {broken.__doc__}"
 
 
