@@ -228,10 +228,10 @@ class Deviation(_Cohort):
         if not estimates:
             return (), state
         found = cohort(estimates, self.config.noise_floor)
-        centre, reach = found.centre, self.config.max_deviation * found.scale
-        far = [e for e in estimates if abs(e.value / centre - 1.0) > reach]
-        if not far and not state:
+        reach = self.config.max_deviation * found.scale
+        if not state and found.farthest <= reach:
             return (), state
+        far = [e for e in estimates if abs(e.value / found.centre - 1.0) > reach]
         guilty = {
             str(e.market): (
                 self.type,
@@ -276,8 +276,7 @@ class Drift(_Cohort):
         if not estimates:
             return (), state
         found = cohort(estimates, self.config.noise_floor)
-        centre, reach = found.centre, self.config.allowance * found.scale
-        if not state and all(abs(e.value / centre - 1.0) <= reach for e in estimates):
+        if not state and found.farthest <= self.config.allowance * found.scale:
             return (), state
         sums, records = (state["sums"], state["records"]) if state else ({}, {})
         now = estimates[0].as_of

@@ -95,6 +95,7 @@ class Engine:
         self._lasts = lasts
         self._bereft: PermanentError | None = None
         self._writer: Writer | None = None
+        self._run: Run | None = None
         self._outlets: Sequence[Outlet] = ()
         self._drops = Drops()
 
@@ -107,17 +108,18 @@ class Engine:
             If a component cannot start, or no sink is left to publish to.
         """
         started = self.clock.now()
+        # before anything is recorded: a run that is refused leaves nothing to be replayed
+        state = load_state(self.pipeline.state_path)
         writer = self._writer = Writer(self._record, started, self._stop_recording) if self._record else None
         context = Context(self.pipeline.name, self.clock, self.statuses, writer, self.logger)
         self.pipeline.hand_over(context)
-        state = load_state(self.pipeline.state_path)
         rounds = self._open_rounds(state, started)
         with contextlib.ExitStack() as files:
             if writer is not None:
+                self._run = Run(self.pipeline.schedule.every, started, msgspec.to_builtins(state), rounds.next.id)
+                writer.run(self._run)
+                files.callback(self._note_run, writer, rounds, over=True)
                 files.callback(writer.close)
-                run = Run(self.pipeline.schedule.every, started, msgspec.to_builtins(state), rounds.next.id)
-                writer.run(run)
-                files.callback(self._finish, writer, run, rounds)
             sinks = self.pipeline.sinks.values()
             async with opened((*sinks, *self.pipeline.sources.values()), self.statuses):  # noqa: SIM117 - nested as they stop
                 async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
@@ -132,7 +134,13 @@ class Engine:
 
     def _open_rounds(self, state: PricingState, started: int) -> Rounds:
         schedule = self.pipeline.schedule
-        rounds = Rounds(self.pipeline.plans, self.board, schedule, state, self._deliver, schedule.after(started))
+
+        def deliver(report: Report, failures: Sequence[Failure]) -> None:
+            if self._writer is not None:
+                self._note_run(self._writer, rounds)
+            self._deliver(report, failures)
+
+        rounds = Rounds(self.pipeline.plans, self.board, schedule, state, deliver, schedule.after(started))
         if self._limit is not None:
             rounds.limit(self._limit)
         return rounds
@@ -266,8 +274,14 @@ class Engine:
             told = f"{self.pipeline.state_path}: expected to save what rounds remember, was refused: {reason}"
             self.logger.warning(f"{told}; the run goes on, and a restart begins from what was saved before")
 
-    def _finish(self, writer: Writer, run: Run, rounds: Rounds) -> None:
-        writer.run(msgspec.structs.replace(run, last=rounds.next.id - 1, skipped=rounds.skipped))
+    def _note_run(self, writer: Writer, rounds: Rounds, *, over: bool = False) -> None:
+        """Write down which rounds were passed over, at once: one that is killed can never say so."""
+        known = self._run
+        if known is not None and (over or len(known.skipped) < len(rounds.skipped)):
+            # of what was not recorded to its end nobody can price the last rounds again
+            last = rounds.next.id - 1 if over and not writer.failed else None
+            self._run = msgspec.structs.replace(known, last=last, skipped=list(rounds.skipped))
+            writer.run(self._run)
 
     def _summary(self, rounds: Rounds) -> Summary:
         dropped = {outlet.sink.context.name: outlet.dropped for outlet in self._outlets if outlet.dropped}
@@ -340,7 +354,7 @@ def load_state(path: Path | None) -> PricingState:
         return PricingState()
     try:
         return restore(msgspec.json.decode(path.read_bytes()))
-    except (msgspec.MsgspecError, OSError, ValueError) as error:
+    except (msgspec.MsgspecError, OSError, RecursionError, ValueError) as error:
         raise PermanentError(
             f"{path}: expected a saved state, was damaged: {error}; remove it to start anew"
         ) from error

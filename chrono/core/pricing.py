@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from chrono.core.cohort import middle_of
+from chrono.core.cohort import Peers, middle_of
 from chrono.core.component import Aggregator, Component, Consensus, Detector
 from chrono.core.consensus import stale
 from chrono.core.errors import InsufficientData, NoQuorum
 from chrono.core.rates import Conversion, Leg, compared, conversion, convert
-from chrono.core.rhythm import age_limit
+from chrono.core.rhythm import FRESH, age_limit
 from chrono.core.types import (
     PRICE_LIMIT,
     SECOND,
@@ -39,6 +40,12 @@ JUMP_MEMORY = 60 * SECOND
 
 Windows: TypeAlias = Callable[[Market, Kind, int, int], Window | None]
 Failure: TypeAlias = tuple[Component, Exception]
+T = TypeVar("T")
+Work: TypeAlias = Callable[[Sequence[Estimate], Any], tuple[T, Any]]
+
+
+class Forgotten(Exception):
+    """A component failed for what it remembered, and works without: nothing that it says is lost."""
 
 
 class Peg(msgspec.Struct, frozen=True):
@@ -73,8 +80,8 @@ class Published(msgspec.Struct, frozen=True):
     """The last value published of a feed, and what each group said then."""
 
     as_of: int
-    value: float
-    groups: Mapping[str, float]
+    value: Annotated[float, msgspec.Meta(gt=0)]
+    groups: Mapping[str, Annotated[float, msgspec.Meta(gt=0)]]
 
 
 class PricingState(msgspec.Struct, frozen=True):
@@ -114,7 +121,7 @@ def price(plans: Sequence[Plan], windows: Windows, state: PricingState, when: Ro
     work = _Work(windows, state, when)
     for plan in plans:
         work.results[plan.feed.name] = work.answer(plan)
-    results = sorted(work.results.values(), key=lambda result: result.feed.place)
+    results = sorted(work.results.values(), key=attrgetter("feed.place"))
     published = tuple(result for result in results if result.feed.published)
     rates = tuple(result for result in results if not result.feed.published)
     report = Report(when, published, rates, tuple(work.verdicts))
@@ -147,7 +154,9 @@ class _Work:
         converted = self.convert(plan, estimates, dropped)
         if plan.pegs:
             depegs.extend(_gap(converted, plan.peg.beyond))
-        return self.agree(plan, self.screen(plan, plan.cohort, converted, dropped), dropped, tuple(depegs))
+        if plan.cohort:
+            converted = self.screen(plan, plan.cohort, Peers(converted), dropped)
+        return self.agree(plan, converted, dropped, tuple(depegs))
 
     def estimates(self, plan: Plan, dropped: dict[Market, Reason]) -> list[Estimate]:
         """Collapse time: one estimate per market that has something to say, and said it lately."""
@@ -163,10 +172,13 @@ class _Work:
             if window is None:
                 dropped[market] = _NO_DATA
                 continue
-            limit = age_limit(window.rhythm) if max_age is None else max_age
-            if window.age > limit:
-                dropped[market] = stale(window.age, limit)
-                continue
+            age = window.age
+            # what is younger than any limit needs none worked out
+            if age > FRESH if max_age is None else age > max_age:
+                limit = age_limit(window.rhythm) if max_age is None else max_age
+                if age > limit:
+                    dropped[market] = stale(age, limit)
+                    continue
             try:
                 estimate = aggregate(window)
                 valid = 0.0 < estimate.value < PRICE_LIMIT and 0.0 <= estimate.weight < inf
@@ -241,13 +253,9 @@ class _Work:
         for detector in detectors:
             key = f"{plan.feed.name} {detector.context.name}"
             try:
-                said, memory = detector.screen(estimates, self.components.get(key))
+                said, memory = self.remembering(detector, key, detector.screen, estimates)
                 verdicts = tuple(said)
-                rejected = {
-                    verdict.market: {"code": verdict.code, "detector": verdict.detector, **verdict.data}
-                    for verdict in verdicts
-                    if not verdict.keep
-                }
+                rejected = _rejected(verdicts) if verdicts else {}
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not cost the round
                 self.failures.append((detector, error))
                 continue
@@ -256,9 +264,22 @@ class _Work:
             else:
                 self.components.pop(key, None)
             self.verdicts.extend(verdicts)
-            dropped.update(rejected)
-            estimates = [estimate for estimate in estimates if estimate.market not in rejected]
+            if rejected:
+                dropped.update(rejected)
+                estimates = Peers([estimate for estimate in estimates if estimate.market not in rejected])
         return estimates
+
+    def remembering(self, who: Component, key: str, work: Work[T], estimates: Sequence[Estimate]) -> tuple[T, Any]:
+        """Have a component work with what it remembers; where it fails for that, as with a state of old, without."""
+        memory = self.components.get(key)
+        try:
+            return work(estimates, memory)
+        except Exception as error:
+            if memory is None or isinstance(error, NoQuorum):
+                raise
+            afresh = work(estimates, None)
+            self.failures.append((who, Forgotten(key, error)))
+            return afresh
 
     def agree(
         self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason], notices: tuple[Reason, ...]
@@ -266,7 +287,7 @@ class _Work:
         """Collapse venues, and guard what comes out."""
         feed, consensus, key = plan.feed, plan.consensus, f"{plan.feed.name} {plan.consensus.context.name}"
         try:
-            agreement, memory = consensus.agree_with(estimates, self.components.get(key))
+            agreement, memory = self.remembering(consensus, key, consensus.agree_with, estimates)
             value, trust = float(agreement.value), float(agreement.confidence)
             valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
             counted = [e for e in estimates if e.market in agreement.shares]
@@ -309,9 +330,11 @@ class _Work:
             return {"code": Code.OUT_OF_BOUNDS.value, "value": value, "min": low, "max": high}
         if feed.published and value < 10.0**-feed.decimals and not feed.quantize(value):
             return {"code": Code.BELOW_PRECISION.value, "value": value, "decimals": feed.decimals}
+        if limits.max_jump is None:
+            return None
         last, when = self.published.get(feed.name), self.when
         memory = max(JUMP_MEMORY, 2 * (when.deadline - when.as_of))
-        if limits.max_jump is None or last is None or when.as_of - last.as_of > memory:
+        if last is None or when.as_of - last.as_of > memory:
             return None
         if abs(value / last.value - 1) <= limits.max_jump or _followed(value, last, estimates, limits.max_jump / 2):
             return None
@@ -328,6 +351,10 @@ def _invalid(value: float) -> Reason:
 
 def _failed(component: Component) -> Reason:
     return {"code": Code.COMPONENT_FAILED.value, "component": component.context.name}
+
+
+def _rejected(verdicts: Iterable[Verdict]) -> dict[Market, Reason]:
+    return {v.market: {"code": v.code, "detector": v.detector, **v.data} for v in verdicts if not v.keep}
 
 
 def _depeg(rate: str, value: float, beyond: float) -> Reason:

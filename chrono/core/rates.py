@@ -173,17 +173,18 @@ def compared(first: Conversion | Reason, second: Conversion | Reason) -> Convers
 def convert(estimate: Estimate, by: Conversion, pair: Pair) -> Estimate:
     """Return an estimate in the quote of the pair that a feed prices, as old as the oldest of its parts."""
     age, rhythm = estimate.age, estimate.rhythm
+    slowest = rhythm if rhythm > by.rhythm else by.rhythm  # noqa: FURB136 - calls cost too much, for every market
     return Estimate(
         estimate.market,
         pair,
         estimate.value * by.factor,
         estimate.weight * by.factor,
         estimate.n,
-        max(age, by.age),
+        age if age > by.age else by.age,  # noqa: FURB136
         estimate.method,
         by.path,
         estimate.as_of,
-        max(rhythm, by.rhythm),
+        slowest,
         estimate.trust * by.trust,
         by.uncertainty,
     )

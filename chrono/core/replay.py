@@ -202,7 +202,8 @@ class Replay:
             if self.stop.is_set() or rounds.done:
                 break
         else:
-            await self._price(rounds, span.until or rounds.next.as_of + 1, span, outlets)
+            if not span.killed:
+                await self._price(rounds, span.until or rounds.next.as_of + 1, span, outlets)
         if rounds.error is not None:
             self._error = rounds.error
             self.stop.set()
@@ -256,6 +257,8 @@ class _Span:
         Nanoseconds before which its last round lies.
     skipped : set of int
         Rounds that it had no time for.
+    killed : bool
+        Whether it had no end: what it received after its last record is not known, nor what it priced of that.
     """
 
     def __init__(self, paths: Sequence[Path], run: Run | None, schedule: Schedule) -> None:
@@ -264,6 +267,7 @@ class _Span:
         self.first = None if run is None else run.first
         self.until = None if run is None or run.last is None else schedule.round(run.last + 1).as_of
         self.skipped = set() if run is None else set(run.skipped)
+        self.killed = run is not None and run.last is None
 
 
 def _spans(paths: Sequence[Path], schedule: Schedule, complain: Complain) -> Sequence[_Span]:

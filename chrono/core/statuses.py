@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 from chrono.core.component import Component, Event, Status
+from chrono.core.pricing import Forgotten
 from chrono.core.registry import Registry
 from chrono.core.types import Report
 
@@ -53,6 +54,9 @@ class Statuses:
     def failure(self, component: Component, error: BaseException, what_now: str) -> None:
         """Say that a component raised what its contract does not allow: one traceback, however often it happens."""
         name = component.context.name
+        if isinstance(error, Forgotten):
+            self._forgotten(component, *error.args)
+            return
         if name not in self._failed:
             self._failed.add(name)
             self._logger.error(
@@ -61,6 +65,12 @@ class Statuses:
                 traceback="".join(traceback.format_exception(error)),
             )
         component.context.status("failed", "component_failed", f"{type(error).__name__}: {error}; {what_now}")
+
+    def _forgotten(self, component: Component, what: str, error: BaseException) -> None:
+        told = f"{what}: expected to use what it remembered, could not: {type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        self._logger.debug(told, component=component.context.name, traceback=trace)
+        component.context.status("degraded", "forgotten", f"{told}; it began anew, as at a first start")
 
     def failed(self) -> set[str]:
         """Return the components that are not working and will not by themselves."""
