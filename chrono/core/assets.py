@@ -13,6 +13,53 @@ from typing import NamedTuple
 
 from chrono.core.types import SECOND
 
+FIAT = frozenset(
+    {
+        "AED",
+        "ARS",
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CLP",
+        "CNH",
+        "CNY",
+        "COP",
+        "CZK",
+        "DKK",
+        "EUR",
+        "GBP",
+        "HKD",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "JPY",
+        "KES",
+        "KRW",
+        "MXN",
+        "MYR",
+        "NGN",
+        "NOK",
+        "NZD",
+        "PHP",
+        "PKR",
+        "PLN",
+        "RON",
+        "RUB",
+        "SAR",
+        "SEK",
+        "SGD",
+        "THB",
+        "TRY",
+        "TWD",
+        "UAH",
+        "VND",
+        "ZAR",
+    }
+)
+"""Currencies of states, ISO 4217: what is none of them and stands for a dollar is a stablecoin, pegged to it."""
+
 _DAY = 86_400 * SECOND
 
 EARLY = 30 * _DAY

@@ -10,7 +10,7 @@ import msgspec
 
 from chrono.core import config as configuration
 from chrono.core import rates
-from chrono.core.assets import Rename, rename
+from chrono.core.assets import FIAT, Rename, rename
 from chrono.core.builtin import Push
 from chrono.core.clock import Schedule
 from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
@@ -294,7 +294,7 @@ class _Builder:
 
     def _pegged(self, pair: Pair) -> bool:
         """Say whether a pair is a stablecoin's rate, which should be 1."""
-        return pair.quote == STABLE and pair.base in self.config.quotes
+        return pair.quote == STABLE and pair.base in self.config.quotes and pair.base not in FIAT
 
     def _alternative(self, legs: tuple[Leg, ...], before: Sequence[str]) -> tuple[Leg, ...]:
         """Return another way to where some legs lead, over rates that are priced before; none of them shared."""

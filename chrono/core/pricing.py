@@ -292,7 +292,8 @@ class _Work:
             valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
             counted = [e for e in estimates if e.market in agreement.shares]
             age = int(middle_of(sorted([e.age for e in counted])))
-            rhythm = int(middle_of(sorted([e.rhythm for e in counted])))
+            known = sorted([e.rhythm for e in counted if e.rhythm])
+            rhythm = int(middle_of(known)) if known else 0
             dropped.update(agreement.dropped)
         except NoQuorum as error:
             dropped.update(error.dropped)
@@ -330,15 +331,17 @@ class _Work:
             return {"code": Code.OUT_OF_BOUNDS.value, "value": value, "min": low, "max": high}
         if feed.published and value < 10.0**-feed.decimals and not feed.quantize(value):
             return {"code": Code.BELOW_PRECISION.value, "value": value, "decimals": feed.decimals}
-        if limits.max_jump is None:
-            return None
+        return None if limits.max_jump is None else self.jump(feed, value, estimates, limits.max_jump)
+
+    def jump(self, feed: Feed, value: float, estimates: Sequence[Estimate], most: float) -> Reason | None:
+        """Return why a value is too far from the one before, None if it is not, or if most venues moved with it."""
         last, when = self.published.get(feed.name), self.when
         memory = max(JUMP_MEMORY, 2 * (when.deadline - when.as_of))
         if last is None or when.as_of - last.as_of > memory:
             return None
-        if abs(value / last.value - 1) <= limits.max_jump or _followed(value, last, estimates, limits.max_jump / 2):
+        if abs(value / last.value - 1) <= most or _followed(value, last, estimates, most / 2):
             return None
-        return {"code": Code.MAX_JUMP.value, "value": value, "previous": last.value, "limit": limits.max_jump}
+        return {"code": Code.MAX_JUMP.value, "value": value, "previous": last.value, "limit": most}
 
 
 _NO_DATA: Reason = {"code": Code.NO_DATA.value}
@@ -362,27 +365,30 @@ def _depeg(rate: str, value: float, beyond: float) -> Reason:
 
 
 def _gap(estimates: Sequence[Estimate], beyond: float) -> Sequence[Reason]:
-    """Return the notice that what was converted and what was not are apart, if they are."""
+    """Return the notice that what was converted and what was not are apart, all of one from all of the other."""
     values = [e.value for e in estimates]
     if not values or max(values) <= (1.0 + beyond) * min(values):
         return ()
-    native = sorted([e.value for e in estimates if not e.path])
-    converted = sorted([e.value for e in estimates if e.path])
-    if not native or not converted:
+    native, converted = [e.value for e in estimates if not e.path], [e.value for e in estimates if e.path]
+    if len(native) < 2 or len(converted) < 2:
         return ()
-    gap = middle_of(converted) / middle_of(native) - 1.0
+    above, below = min(converted) / max(native) - 1.0, max(converted) / min(native) - 1.0
+    gap = max(above, 0.0) + min(below, 0.0)
     return ({"code": Code.CONVERSION_GAP.value, "gap": gap, "limit": beyond},) if abs(gap) > beyond else ()
 
 
-_SILENT = frozenset({Code.NO_DATA.value, Code.INSUFFICIENT_DATA.value, Code.STALE.value, Code.RENAMED.value})
+_ABSENT = frozenset({Code.NO_DATA.value, Code.RENAMED.value})
+_SILENT = frozenset({*_ABSENT, Code.INSUFFICIENT_DATA.value, Code.STALE.value})
+_LEFT_OUT = frozenset({*_SILENT, Code.DEPEG.value})
+"""What is silent or was left out because the file says so: nobody disputes it."""
 
 
 def _census(feed: Feed, used: Sequence[Market], dropped: Mapping[Market, Reason]) -> tuple[float, float]:
     """Return the share of the groups alive that were rejected, and of those that have data the share that was used."""
     groups = {market.group for market in used}
-    lost = {m.group: dropped[m]["code"] for m in feed.markets if m in dropped and m.group not in groups}
-    rejected = len({m.group for m in dropped if m.group in lost and dropped[m]["code"] not in _SILENT})
-    seen = len(groups) + len({m.group for m in dropped if m.group in lost and dropped[m] not in (_NO_DATA, _RENAMED)})
+    lost = [(m.group, dropped[m]["code"]) for m in feed.markets if m in dropped and m.group not in groups]
+    rejected = len({group for group, code in lost if code not in _LEFT_OUT})
+    seen = len(groups) + len({group for group, code in lost if code not in _ABSENT})
     return rejected / (rejected + len(groups)), len(groups) / seen
 
 

@@ -173,7 +173,7 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
     """One market's price at the instant `as_of`.
 
     `value` in quote units per base unit of `pair`, `weight` in those quote units per second, `age` in nanoseconds,
-    `path` the rates it was converted with, `USDT/USD` or, divided by, `1/USD/JPY`. `rhythm` is how many nanoseconds
+    `path` the rates it was converted with, `USDT/USD` or, divided by, `1/(USD/JPY)`. `rhythm` is how many nanoseconds
     usually pass between two updates of the market (0 where that is not known); `trust` is the confidence of the rates
     it was converted with, `uncertainty` how far those rates' venues were apart, relative; 1 and 0 where there are none.
     """

@@ -24,7 +24,7 @@ from chrono.core.recording import read
 
 from .conftest import COMMAND, Cli, Site, Write, tick
 
-KEYS = ["round", "as_of", "feed", "value", "confidence", "used", "dropped", "reason"]
+KEYS = ["round", "as_of", "feed", "value", "confidence", "used", "dropped", "reason", "notices"]
 
 PUSHED = """\
 name: pushed
@@ -202,14 +202,20 @@ def test_show_prints_the_plan(cli: Cli, write: Write) -> None:
 plan, every 1s
 ├─ BTC/USD, 2 decimals
 │  ├─ aggregator mid(window=60s)
-│  ├─ consensus weighted_median(min_venues=2, max_age=30s)
+│  ├─ detector flatline(every=10s, move=0.5%)
+│  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
+│  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
+│  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:BTC/USD
 │  ├─ v1:BTC/USDT × USDT/USD
 │  ├─ v2:BTC/USD
 │  └─ v2:BTC/USDT × USDT/USD
 ├─ USDT/USD, a rate, not published
 │  ├─ aggregator mid(window=60s)
-│  ├─ consensus weighted_median(min_venues=2, max_age=30s)
+│  ├─ detector flatline(every=10s, move=0.5%)
+│  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
+│  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)
+│  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:USDT/USD
 │  └─ v2:USDT/USD
 └─ sink console: console()
@@ -412,8 +418,8 @@ def test_plugin_list_names_what_is_built_in(cli: Cli) -> None:
 
 def test_plugin_info_describes_options(cli: Cli) -> None:
     """By name, kind, default and meaning."""
-    outcome = cli("plugin", "info", "weighted_median")
-    assert outcome.out.startswith("weighted_median: consensus of chrono-oracle ")
+    outcome = cli("plugin", "info", "median")
+    assert "median: consensus of chrono-oracle " in outcome.out
     assert "  min_venues: integer, default 2; Independent groups needed for an answer." in outcome.out.splitlines()
 
 

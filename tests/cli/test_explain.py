@@ -96,7 +96,8 @@ def as_row(tree: dict[str, Any]) -> dict[str, Any]:
         "used": [market["market"] for market in tree["markets"] if market["used"]],
         "dropped": {market["market"]: market["reason"] for market in tree["markets"] if market["reason"]},
         "reason": tree["reason"],
-    } | ({"notices": tree["notices"]} if tree["notices"] else {})
+        "notices": tree["notices"],
+    }
 
 
 def test_feed_without_a_value_is_an_answer(cli: Cli, write: Write, pushed: list[str]) -> None:

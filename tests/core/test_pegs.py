@@ -169,3 +169,27 @@ def test_apart_by_conversion_is_said() -> None:
     notices = of(reported(FIVE + FEEDS, trades), "BTC/USD").notices
     assert [notice["code"] for notice in notices] == ["conversion_gap"]
     assert notices[0]["gap"] == pytest.approx(100 / 97 - 1)
+
+
+def test_one_rogue_is_no_gap() -> None:
+    """Its neighbours agree with the other side."""
+    trades = {**rated(1.0), "a:BTC/USD": 110.0, "b:BTC/USD": 100.0, **{f"{v}:BTC/USDT": 100.0 for v in "cde"}}
+    assert of(reported(FIVE + FEEDS, trades), "BTC/USD").notices == ()
+
+
+def test_what_is_left_out_by_choice_is_not_disputed() -> None:
+    """Two dollar venues of eight are a quorum while the other six are quoted in what fell."""
+    sources = "sources: {" + ", ".join(f"{v}: {{type: push}}" for v in "abcdefgh") + "}\n"
+    trades = {**rated(0.97), **{f"{v}:BTC/USDT": 100.0 for v in "cdefgh"}, "a:BTC/USD": 97.0, "b:BTC/USD": 97.0}
+    result = of(reported(sources + FEEDS + "depeg: {mode: prefer_usd}\n", trades), "BTC/USD")
+    assert isinstance(result, Price)
+    assert {str(market) for market in result.used} == {"a:BTC/USD", "b:BTC/USD"}
+
+
+def test_euro_is_no_stablecoin() -> None:
+    """A rate of 1.08 is no depeg."""
+    text = FIVE + "quotes: [USD, EUR]\nfeeds: {BTC/USD: {}}\n"
+    trades = {f"{v}:{pair}": worth for v in "ab" for pair, worth in (("EUR/USD", 1.08), ("BTC/EUR", 100.0))}
+    result = of(reported(text, trades), "BTC/USD")
+    assert isinstance(result, Price)
+    assert (result.value, result.notices) == (pytest.approx(108.0), ())

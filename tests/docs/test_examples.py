@@ -26,7 +26,7 @@ def test_example_is_right(example: Path, reader: Any) -> None:
 
 
 def test_quickstart_rejects_a_venue_and_prices_every_feed(reader: Any) -> None:
-    """Five rounds: five feeds each, USDT markets converted, harbour stale in the last, lagoon outvoted."""
+    """Six rounds: five feeds each, USDT markets converted, harbour stale in the last, lagoon out of line."""
     code, printed = reader.run(f"chrono pipeline run {ROOT / 'examples' / 'quickstart.yaml'} --rounds 6 --format json")
     assert code == 0, printed
     rows = [json.loads(line) for line in printed.streams[0].splitlines()]
@@ -34,7 +34,7 @@ def test_quickstart_rejects_a_venue_and_prices_every_feed(reader: Any) -> None:
     last = {row["feed"]: row for row in rows[-5:]}
     assert all(row["value"] is not None for row in last.values()), rows[-5:]
     assert last["BTC/USD"]["dropped"]["harbour:BTC/USDT"]["code"] == "stale"
-    assert "lagoon:BTC/USDT" in last["BTC/USD"]["used"]
+    assert last["BTC/USD"]["dropped"]["lagoon:BTC/USDT"]["code"] == "deviation"
     assert 0.98 < float(last["USDT/USD"]["value"]) < 1.02
 
 

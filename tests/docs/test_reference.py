@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -16,11 +17,15 @@ from pydantic import BaseModel
 
 from chrono import Code, hookspecs
 from chrono.cli.app import app
+from chrono.core.assets import RENAMES
 from chrono.core.board import Inlet
 from chrono.core.component import State
-from chrono.core.config.models import FeedConfig, LimitsConfig, PipelineConfig
+from chrono.core.config.models import DepegConfig, FeedConfig, LimitsConfig, PipelineConfig
+from chrono.core.prose import PHRASES
 from chrono.core.recording import Record, Run, TickRecord
 from chrono.core.registry import KINDS, Registry
+from chrono.testing.scenarios.catalogue import SCENARIOS
+from chrono.testing.scenarios.scenario import Scenario
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -48,6 +53,7 @@ def models() -> Iterator[Any]:
     yield pytest.param("The pipeline", PipelineConfig, id="pipeline")
     yield pytest.param("A feed", FeedConfig, id="feed")
     yield pytest.param("limits", LimitsConfig, id="limits")
+    yield pytest.param("depeg", DepegConfig, id="depeg")
     for entry in Registry(found=()).entries()[0]:
         if entry.cls.Config.model_fields:
             yield pytest.param(f"{entry.kind} {entry.cls.type}", entry.cls.Config, id=entry.cls.type)
@@ -85,6 +91,55 @@ def test_every_key_of_a_pipeline_file_is_documented(heading: str, model: type[Ba
     missing = [line for line in wanted if line not in text.splitlines()]
     assert not missing, "expected the lines\n" + "\n".join(missing)
     assert first_cells(text)[: len(wanted)] == list(model.model_fields)
+
+
+@pytest.mark.parametrize("kind", ["aggregator", "detector", "consensus"])
+def test_every_statistic_is_in_a_table(kind: str) -> None:
+    """What is installed is told with its package and what matters most, and nothing else is."""
+    heading = {"aggregator": "Aggregators", "detector": "Detectors", "consensus": "Consensus"}[kind]
+    text = section("pipeline-file.md", heading).partition("\n#### ")[0]
+    entries = {entry.cls.type: entry for entry in Registry().entries()[0] if entry.kind == kind}
+    assert sorted(first_cells(text)) == sorted(entries)
+    for name, entry in entries.items():
+        cells = next(cells for cells in table(text) if cells[0] == f"`{name}`")
+        own = "" if entry.distribution == "chrono-oracle" else f"`{entry.distribution}`"
+        assert cells[1 : 1 + len(_facts(entry.cls)) + 1] == [own, *_facts(entry.cls)]
+
+
+def _facts(cls: Any) -> list[str]:
+    """Return what the columns behind name and package say of a component."""
+    if hasattr(cls, "stage"):
+        return [cls.stage]
+    return [*([cls.reads] if hasattr(cls, "reads") else []), f"{round(cls.breakdown, 2):g}"]
+
+
+def table(text: str) -> Iterator[list[str]]:
+    """Yield the cells of each row of the tables of a text."""
+    for line in text.splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_every_change_of_name_is_in_a_table() -> None:
+    """An operator reads which old names may still stand in the file."""
+    rows = [cells for cells in table(section("pipeline-file.md", "A feed")) if len(cells) == 3]
+    for rename in RENAMES:
+        told = next(cells for cells in rows if cells[:2] == [f"`{rename.old}`", f"`{rename.new}`"])
+        assert told[2].partition(";")[0] == rename.on.isoformat()
+        assert (";" in told[2]) == rename.reused
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_fault_is_told(scenario: Scenario) -> None:
+    """A row for each, in the words of the program, with what is demanded of the error."""
+    row = next(cells for cells in table(section("faults.md", "The rows")) if cells[0] == f"`{scenario.name}`")
+    assert row[1] == scenario.title
+    assert row[2] == str(scenario.must)
+
+
+def test_no_fault_is_told_that_is_not_there() -> None:
+    """The rows of the page are those of the catalogue, in its order."""
+    assert first_cells(section("faults.md", "The rows")) == [scenario.name for scenario in SCENARIOS]
 
 
 def commands() -> Iterator[Any]:
@@ -147,6 +202,24 @@ def test_every_reason_code_is_documented() -> None:
     )
 
 
+def test_every_code_of_the_detectors_is_documented() -> None:
+    """Those that need no plugin have a sentence of their own; a plugin's code is its type."""
+    detectors = {entry.cls.type for entry in Registry().entries()[0] if entry.kind == "detector"}
+    documented = first_cells(section("reason-codes.md", "What detectors say"))
+    codes = [cells[0].strip("`") for cells in table(section("reason-codes.md", "What detectors say"))][2:]
+    assert set(codes) <= set(documented)
+    assert set(codes) == (set(PHRASES) - set(Code)) | detectors
+
+
+@pytest.mark.parametrize("code", PHRASES)
+def test_numbers_of_a_reason_are_documented(code: str) -> None:
+    """What a sentence is made of stands in the row of its code."""
+    text = (DOCS / "reason-codes.md").read_text()
+    row = next(cells for cells in table(text) if cells[0] == f"`{code}`")
+    wanted = {name for _, name, _, _ in string.Formatter().parse(PHRASES[code]) if name}
+    assert wanted <= set(re.findall(r"`(\w+)`", row[3]))
+
+
 def test_every_status_code_of_the_core_is_documented() -> None:
     """The codes of transport, engine and sinks are on the page, and nothing else is."""
     documented = first_cells(section("reason-codes.md", "Statuses of components"))
@@ -167,8 +240,16 @@ def test_every_count_of_dropped_ticks_is_documented() -> None:
 def status_codes() -> Iterator[str]:
     """Yield the codes that the core writes into statuses, found in its source."""
     for path in sorted(CORE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
             yield from _texts(_codes(node))
+            if _says_outages(tree):
+                yield from _texts(_assigned(node))
+
+
+def _says_outages(tree: ast.Module) -> bool:
+    """Return whether a module chooses codes of statuses: those of verdicts are chosen elsewhere, by the same name."""
+    return any(isinstance(node, ast.ClassDef) and node.name == "Outage" for node in tree.body)
 
 
 def _codes(node: ast.AST) -> Iterable[ast.AST]:
@@ -176,11 +257,16 @@ def _codes(node: ast.AST) -> Iterable[ast.AST]:
         called = getattr(node.func, "attr", getattr(node.func, "id", ""))
         place = {"Outage": 0, "_lost": 0, "status": 1}.get(called)
         return node.args[place : place + 1] if place is not None else ()
+    if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "_NETWORK":
+        return [row.elts[1] for row in node.value.elts if isinstance(row, ast.Tuple)]  # type: ignore[union-attr]
+    return ()
+
+
+def _assigned(node: ast.AST) -> Iterable[ast.AST]:
+    """Return what is assigned to `code` beside other names."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
         names = [getattr(target, "id", "") for target in node.targets[0].elts]
         return [node.value.elts[names.index("code")]] if "code" in names else ()
-    if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "_NETWORK":
-        return [row.elts[1] for row in node.value.elts if isinstance(row, ast.Tuple)]  # type: ignore[union-attr]
     return ()
 
 
