@@ -17,7 +17,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from chrono.cli import pipeline, plugins, recordings
+from chrono.cli import explain as explaining
+from chrono.cli import pipeline, plugins, recordings, scenario
 from chrono.cli.usage import explain
 from chrono.core.errors import ChronoError, ConfigError, PluginError, ReaderLeft, UnknownType
 
@@ -75,6 +76,8 @@ app.add_typer(plugins.app, name="plugin")
 app.command("record")(recordings.record)
 app.command("replay")(recordings.replay)
 app.command("decode")(recordings.decode)
+app.add_typer(scenario.app, name="scenario")
+app.command("explain")(explaining.explain)
 
 
 def _version(*, wanted: bool) -> None:

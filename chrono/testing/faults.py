@@ -3,7 +3,8 @@
 A fault counts from the market's origin: it begins `after` that and lasts `for` a while, or until the end. Faults of a
 venue (`AnyFault` but for `Depeg`) change what it prints; a `Depeg` changes the true price itself.
 
-Public names: AnyFault, DeadSymbol, Depeg, Drift, Fault, FlashCrash, Frozen, Outlier, Repeating, Scaled, Silence, Wash.
+Public names: AnyFault, DeadSymbol, Depeg, Drift, Fault, FlashCrash, Frozen, Held, Outlier,
+Repeating, Scaled, Silence, Wash.
 """
 
 from __future__ import annotations
@@ -132,6 +133,16 @@ class Repeating(Fault):
         return at(self.after)
 
 
+class Held(Fault):
+    """Prices stay around that of a second before the onset, each with its own noise: `{kind: held, after: 30s}`."""
+
+    kind: Literal["held"] = "held"
+    """Prices that stay around that of a second before the onset, each with its own noise."""
+
+    def bend(self, price: float, elapsed: int, at: Callable[[int], float]) -> float:
+        return price * (at(self.after - SECOND) / at(elapsed))
+
+
 class Frozen(Fault):
     """No prints any more, while quotes go on: `{kind: frozen, after: 10s}`."""
 
@@ -181,7 +192,7 @@ class Depeg(Timed):
         return 1.0 + self.move * done
 
 
-VenueFault: TypeAlias = Outlier | Wash | FlashCrash | Scaled | Drift | Repeating | Frozen | Silence | DeadSymbol
+VenueFault: TypeAlias = Outlier | Wash | FlashCrash | Scaled | Drift | Repeating | Held | Frozen | Silence | DeadSymbol
 
 AnyFault: TypeAlias = Annotated[VenueFault | Depeg, Field(discriminator="kind")]
 """Any fault, told apart by its `kind`; what a configuration reads."""

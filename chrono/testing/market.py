@@ -21,8 +21,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from random import Random
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from chrono.core.types import SECOND, Kind, Pair, Quote, Side, Tick, Trade
 from chrono.testing.faults import Depeg, Fault
@@ -32,7 +33,6 @@ __all__ = ["Parameters", "SimulatedMarket", "SimulatedVenue", "standard_venues"]
 
 _MILLISECOND = 1_000_000
 _SHARES = (50.0, 12.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0)
-_T = TypeVar("_T", Trade, Quote)
 _Draw: TypeAlias = tuple[int, int, float, float, float]  # number, time, price, noise, size relative to the usual
 
 
@@ -111,13 +111,11 @@ class SimulatedMarket:
         start, end : int
             Nanoseconds; `start <= ts_event < end`. Wherever the interval is cut, the trades are the same.
         """
-        for slot in _slots(venue.slot, start, end):
-            yield from _within(self._trades(venue, pair, slot), start, end)
+        return self._trades(venue, pair, self._draws(venue, pair, "trades", start, end))
 
     def quotes(self, venue: SimulatedVenue, pair: Pair, start: int, end: int) -> Iterator[Quote]:
         """Yield a venue's quotes in order of time, `start <= ts_event < end`."""
-        for slot in _slots(venue.slot, start, end):
-            yield from _within(self._quotes(venue, pair, slot), start, end)
+        return self._quotes(venue, pair, self._draws(venue, pair, "quotes", start, end))
 
     def ticks(self, venue: SimulatedVenue, pair: Pair, start: int, end: int) -> Iterator[Tick]:
         """Yield trades and quotes together in order of time, `start <= ts_event < end`."""
@@ -127,43 +125,60 @@ class SimulatedMarket:
             key=lambda tick: tick.ts_event or 0,
         )
 
-    def _trades(self, venue: SimulatedVenue, pair: Pair, slot: int) -> Iterator[Trade]:
-        draws = self._draws(venue, pair, slot, "trades")
-        if not draws:
-            return
-        symbol, first, digits = str(pair), slot * 1_000_000, self._digits(pair)
-        usual, size_digits = self._usual_size(venue, pair, venue.rate)
-        for i, ts, price, z, size in self._suffered(venue, pair, "trades", draws):
-            side: Side = "buy" if z > 0 else "sell"  # a buyer pays above the price
-            yield Trade(symbol, round(price, digits), round(usual * size, size_digits), side, str(first + i), ts)
+    def print_at(self, venue: SimulatedVenue, pair: Pair, ts: int) -> Trade | None:
+        """Return the trade a venue makes at exactly this time, None where a fault mutes it.
 
-    def _quotes(self, venue: SimulatedVenue, pair: Pair, slot: int) -> Iterator[Quote]:
-        draws = self._draws(venue, pair, slot, "quotes")
-        if not draws:
-            return
+        It is drawn apart from `prints`: for venues whose trades are few and far between.
+        """
+        key = hashed(f"{self.parameters.seed}/{venue.name}/{pair}/at/{ts}")
+        rng = Random(key)  # noqa: S311 - a simulation
+        z, size = rng.gauss(0.0, 1.0), math.exp(rng.gauss(0.0, 1.0) - 0.5)
+        price = (1.0 + venue.bias) * self.price(pair, ts) * math.exp(venue.noise * z)
+        return next(self._trades(venue, pair, [(ts, ts, price, z, size)]), None)
+
+    def _trades(self, venue: SimulatedVenue, pair: Pair, draws: Iterable[_Draw]) -> Iterator[Trade]:
+        symbol, digits = str(pair), self._digits(pair)
+        usual, size_digits = self._usual_size(venue, pair, venue.rate)
+        for number, ts, price, z, size in self._suffered(venue, pair, "trades", draws):
+            side: Side = "buy" if z > 0 else "sell"  # a buyer pays above the price
+            yield Trade(symbol, round(price, digits), round(usual * size, size_digits), side, str(number), ts)
+
+    def _quotes(self, venue: SimulatedVenue, pair: Pair, draws: Iterable[_Draw]) -> Iterator[Quote]:
         symbol, half, digits = str(pair), venue.spread / 2, self._digits(pair)
         usual, size_digits = self._usual_size(venue, pair, venue.quotes)
         for _, ts, price, _, size in self._suffered(venue, pair, "quotes", draws):
             bid, ask = round(price * (1 - half), digits), round(price * (1 + half), digits)
             yield Quote(symbol, bid, ask, round(usual * size, size_digits), round(usual / size, size_digits), ts)
 
-    def _draws(self, venue: SimulatedVenue, pair: Pair, slot: int, kind: Kind) -> list[_Draw]:
-        length, rate = venue.slot, venue.rate if kind == "trades" else venue.quotes
-        key = hashed(f"{self.parameters.seed}/{venue.name}/{pair}/{kind}/{slot}")
-        n = poisson(rate * length / SECOND, uniform(key))
-        if not n:
-            return []
-        rng = Random(key)  # noqa: S311 - a simulation
-        start, width = slot * length, length // _MILLISECOND
-        times = sorted([start + int(rng.random() * width) * _MILLISECOND for _ in range(n)])
-        path, second = self._true.path(pair, start // SECOND), start - start % SECOND
-        gauss, exp, noise, level = rng.gauss, math.exp, venue.noise, 1.0 + venue.bias
-        draws = []
-        for i, ts in enumerate(times):
-            z = gauss(0.0, 1.0)
-            price = level * exp(between(path, ts - second) + noise * z)
-            draws.append((i, ts, price, z, exp(gauss(0.0, 1.0) - 0.5)))
-        return draws
+    def _draws(self, venue: SimulatedVenue, pair: Pair, kind: Kind, start: int, end: int) -> Iterator[_Draw]:
+        length, rng, true, noise, level = venue.slot, Random(), self._true, venue.noise, 1.0 + venue.bias  # noqa: S311
+        random, gauss, exp, width = rng.random, rng.gauss, math.exp, length // _MILLISECOND
+        for slot, bits, n in self._busy(venue, pair, kind, start, end):
+            rng.seed(bits)
+            begin = slot * length
+            times = sorted([begin + int(random() * width) * _MILLISECOND for _ in range(n)])
+            path, second = true.path(pair, begin // SECOND), begin - begin % SECOND
+            for number, ts in enumerate(times, slot * 1_000_000):
+                z = gauss(0.0, 1.0)
+                price, size = level * exp(between(path, ts - second) + noise * z), exp(gauss(0.0, 1.0) - 0.5)
+                if start <= ts < end:
+                    yield number, ts, price, z, size
+
+    def _busy(
+        self, venue: SimulatedVenue, pair: Pair, kind: Kind, start: int, end: int
+    ) -> Iterator[tuple[int, int, int]]:
+        # Most slots of a slow venue are empty: they cost no more than their hash.
+        length = venue.slot
+        mean = (venue.rate if kind == "trades" else venue.quotes) * length / SECOND
+        empty = math.exp(-mean) if mean <= 64 else 0.0
+        head = blake2b(f"{self.parameters.seed}/{venue.name}/{pair}/{kind}/".encode(), digest_size=8)
+        for slot in range(start // length, -(-end // length)):
+            key = head.copy()
+            key.update(b"%d" % slot)
+            bits = int.from_bytes(key.digest())
+            u = uniform(bits)
+            if u > empty and (n := poisson(mean, u)):
+                yield slot, bits, n
 
     def _suffered(self, venue: SimulatedVenue, pair: Pair, kind: Kind, draws: Iterable[_Draw]) -> Iterable[_Draw]:
         # Faults come after all draws and draw nothing themselves, so that the other prints stay as they were.
@@ -220,14 +235,6 @@ def standard_venues(n: int = 8, *, rate: float = 0.4, usdt: float = 0.75) -> tup
         SimulatedVenue(f"v{i + 1}", rate, volume=volume / total, lists=("USDT",) if i < round(n * usdt) else ("USD",))
         for i, volume in enumerate(volumes)
     )
-
-
-def _slots(length: int, start: int, end: int) -> range:
-    return range(start // length, -(-end // length))
-
-
-def _within(ticks: Iterable[_T], start: int, end: int) -> Iterator[_T]:
-    return (tick for tick in ticks if start <= (tick.ts_event or 0) < end)
 
 
 def _digits(value: float, significant: int) -> int:

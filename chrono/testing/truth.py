@@ -106,9 +106,11 @@ class TruePrices:
         self.depegs = tuple(depegs)
         self.origin = origin
         # Caches of pure functions; each instance has its own, nothing is shared.
-        self.path = lru_cache(1024)(self._path)
+        self._moving = bool(parameters.walk or parameters.jumps or depegs)
+        self._walked = lru_cache(1024)(self._path)
         self._asset = lru_cache(1024)(self._asset_path)
         self._gauss = lru_cache(4096)(self._draw)
+        self._ends = lru_cache(1024)(self._halved)
         self._jumps = lru_cache(256)(self._jump_table)
 
     def price(self, pair: Pair, ts: int) -> float:
@@ -116,8 +118,11 @@ class TruePrices:
         second, rest = divmod(ts, SECOND)
         return math.exp(between(self.path(pair, second), rest))
 
+    def path(self, pair: Pair, second: int) -> tuple[float, ...]:
+        """Return the log prices of a pair at the nine eighths that begin and end in a second."""
+        return self._walked(pair, second if self._moving else 0)
+
     def _path(self, pair: Pair, second: int) -> tuple[float, ...]:
-        # Log prices of a pair at the nine eighths that begin and end in this second.
         base, quote = self._asset(pair.base, second), self._asset(pair.quote, second)
         return tuple(b - q for b, q in zip(base, quote, strict=True))
 
@@ -135,23 +140,24 @@ class TruePrices:
         return path
 
     def _bridge(self, asset: str, second: int) -> list[float]:
-        # Halve the pinned span until this second is left, then fill its eighths. Times are in eighths of a second.
-        first = second * _PARTS
-        low = first - first % (_SPAN * _PARTS)
-        width, left, right = _SPAN * _PARTS, 0.0, 0.0
-        while width > _PARTS:
-            width //= 2
-            middle = self._midpoint(asset, low + width, width, left, right)
-            if first < low + width:
-                right = middle
-            else:
-                low, left = low + width, middle
+        # Times are in eighths of a second.
+        first, width = second * _PARTS, _PARTS
+        left, right = self._ends(asset, first, width)
         nodes = [left] + [0.0] * (_PARTS - 1) + [right]
         while width > 1:
             width //= 2
             for at in range(width, _PARTS, 2 * width):
                 nodes[at] = self._midpoint(asset, first + at, width, nodes[at - width], nodes[at + width])
         return nodes
+
+    def _halved(self, asset: str, low: int, width: int) -> tuple[float, float]:
+        # The ends of a span are those of the one twice as long that it is half of, and that one's middle.
+        if width == _SPAN * _PARTS:
+            return 0.0, 0.0
+        whole = low - low % (2 * width)
+        left, right = self._ends(asset, whole, 2 * width)
+        middle = self._midpoint(asset, whole + width, width, left, right)
+        return (left, middle) if low == whole else (middle, right)
 
     def _midpoint(self, asset: str, at: int, width: int, left: float, right: float) -> float:
         # Given both ends, the middle of a Brownian path over 2 width is normal with variance width / 2.

@@ -16,6 +16,7 @@ from chrono.testing.faults import (
     Fault,
     FlashCrash,
     Frozen,
+    Held,
     Outlier,
     Repeating,
     Scaled,
@@ -250,6 +251,29 @@ def test_repeating_prints_the_old_price_with_fresh_times() -> None:
     assert len({trade.ts_event for trade in held}) > 400
 
 
+def test_held_venue_stays_where_it_was_while_the_truth_falls() -> None:
+    """From its onset each print has noise of its own, around the price before it; also of a step at that instant."""
+    market = SimulatedMarket(Parameters(walk=0.0), [Depeg(move=Move("-3%"), after=Duration("1s"))], origin=START)
+    trades = prints(faulty(Held(after=Duration("1s")), noise=2e-4), 20, USDT, market)
+    held = [trade.price for trade in trades if (trade.ts_event or 0) >= START + SECOND]
+    assert len(set(held)) > 30
+    assert held == pytest.approx([1.0] * len(held), abs=2e-3)
+    assert market.price(USDT, START + 20 * SECOND) == pytest.approx(0.97)
+
+
+def test_single_print_is_at_its_time_and_under_the_venues_faults() -> None:
+    """A trade at exactly that instant, the same again, and none of a venue that is silent."""
+    market, venue = SimulatedMarket(origin=START), SimulatedVenue("v", noise=0.0)
+    trade = market.print_at(venue, BTC, START + 7)
+    assert trade is not None
+    assert trade == market.print_at(venue, BTC, START + 7)
+    assert (trade.ts_event, trade.price) == (START + 7, round(market.price(BTC, START + 7), 2))
+    fallen = market.print_at(faulty(Outlier(move=Move("-50%"))), BTC, START + 7)
+    assert fallen is not None
+    assert fallen.price == pytest.approx(trade.price / 2)
+    assert market.print_at(faulty(Silence()), BTC, START + 7) is None
+
+
 def test_drift_grows_with_time() -> None:
     """A drift of a basis point a second is ten of them after ten seconds."""
     trades = prints(faulty(Drift(per_second=Move("1bp"), after=Duration("1s"))), 11.2)
@@ -316,6 +340,6 @@ def test_flood_is_drawn_in_short_slots() -> None:
 
 
 def test_module_imports_without_pytest() -> None:
-    """The generator runs where no test tool is installed."""
-    program = "import sys; sys.modules['pytest'] = None; import chrono.testing.market"
+    """The generator and the scenarios run where no test tool is installed."""
+    program = "import sys; sys.modules['pytest'] = None; import chrono.testing.scenarios.running"
     subprocess.run([sys.executable, "-c", program], check=True)
