@@ -167,7 +167,7 @@ def _shares(weights: Sequence[float]) -> list[float]:
     return [weight / total for weight in weights] if total > 0 else [1.0 / len(weights)] * len(weights)
 
 
-def middle_of(ranked: list[float]) -> float:
+def middle_of(ranked: Sequence[float]) -> float:
     """Return the median of numbers in ascending order, the mean of the middle two where they are even in number."""
     n = len(ranked)
     half = n // 2

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from chrono.core.clock import Clock, WallClock
+from chrono.core.missing import OnMissing
 from chrono.core.types import Agreement, Estimate, Kind, Market, Pair, Report, Tick, Verdict
 from chrono.core.units import Duration
 from chrono.core.windows import Window
@@ -325,13 +326,15 @@ class Aggregator(Component):
     def estimate(self, window: Window, value: float, n: int | None = None) -> Estimate:
         """Make an estimate of a value, with the window's own weight and age."""
         market = window.market
-        count = len(window) if n is None else n
+        if n is None:
+            # len() of a window is a call more, for every market
+            n = len(window) if window.stop is None else window.stop - window.start
         return Estimate(
             market,
             market.pair,
             float(value),
             window.turnover,
-            count,
+            n,
             window.age,
             self.type,
             (),
@@ -400,9 +403,20 @@ class Sink(Component):
     ----------
     buffer : int
         Reports it may be behind before the oldest is dropped and counted; at least 1.
+
+    Notes
+    -----
+    `publish` is handed what the option `on_missing` makes of a report; a subclass need not know of it, only derive its
+    own options from `Sink.Config`.
     """
 
     buffer: ClassVar[int] = 16
+
+    class Config(Config):
+        """Options every sink has."""
+
+        on_missing: OnMissing = "skip"
+        """What to do when a feed has no value: `skip` it, hold its `last` one for a while, or `fail`: publish no report."""
 
     def trigger(self, clock: Clock) -> AsyncIterator[int] | None:  # noqa: ARG002 - for sinks with a rhythm of their own
         """Return the instants, in nanoseconds, at which this sink wants a report; None for every round.

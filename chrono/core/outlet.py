@@ -10,9 +10,11 @@ import anyio
 from chrono.core.clock import Clock
 from chrono.core.component import Sink
 from chrono.core.errors import PermanentError, RateLimited, ReaderLeft, TransientError
+from chrono.core.missing import Policy
+from chrono.core.prose import sentence
 from chrono.core.statuses import Statuses
 from chrono.core.transport.outage import pause
-from chrono.core.types import SECOND, Report
+from chrono.core.types import SECOND, Missing, Report
 
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 5.0
@@ -20,7 +22,7 @@ _PATIENCE = 60 * SECOND
 
 
 class Outlet:
-    """Delivers reports to one sink in order.
+    """Delivers reports to one sink in order, each as the sink's option `on_missing` has it.
 
     Attributes
     ----------
@@ -41,7 +43,10 @@ class Outlet:
         self._publishing = 0
         self._clock = clock
         self._statuses = statuses
-        self._send, self._receive = anyio.create_memory_object_stream[Report](max(sink.buffer, 1))
+        self._policy = Policy.of(sink.config)
+        self._withheld = False
+        # None stands between the reports of two runs
+        self._send, self._receive = anyio.create_memory_object_stream[Report | None](max(sink.buffer, 1))
 
     def offer(self, report: Report) -> None:
         """Queue a report; a full queue loses its oldest, which is counted and said."""
@@ -64,6 +69,11 @@ class Outlet:
         except anyio.BrokenResourceError:
             self.dropped += 1
 
+    async def restart(self) -> None:
+        """Begin another run after what is queued: nothing is held over from the one before."""
+        with contextlib.suppress(anyio.BrokenResourceError):
+            await self._send.send(None)
+
     def close(self) -> None:
         """Queue no more; what is queued is still delivered."""
         self._send.close()
@@ -73,9 +83,11 @@ class Outlet:
         with self._receive:
             try:
                 async for report in self._receive:
-                    self._publishing = 1
-                    await self._publish(report)
-                    self._publishing = 0
+                    ready = self._ready(report)
+                    if ready is not None:
+                        self._publishing = 1
+                        await self._publish(ready)
+                        self._publishing = 0
             except ReaderLeft as error:
                 self.error = error
                 self.sink.context.status("stopped", "reader_left", str(error))
@@ -85,6 +97,20 @@ class Outlet:
             except Exception as error:  # noqa: BLE001 - a stranger's bug must not stop the rounds
                 self.error = error
                 self._statuses.failure(self.sink, error, "it gets no more reports")
+
+    def _ready(self, report: Report | None) -> Report | None:
+        """Return what the sink is to have of a report; None where that is nothing."""
+        if self._policy is None:
+            return report
+        if report is None:
+            self._policy.forget()
+            return None
+        lacking = self._policy.lacking(report)
+        if lacking:
+            self._withheld = True
+            self.sink.context.status("degraded", "withheld", _withheld(lacking))
+            return None
+        return self._policy.apply(report)
 
     async def _publish(self, report: Report) -> None:
         """Publish one report, again and again until its deadline; a replay, whose deadlines are history, is patient."""
@@ -104,7 +130,8 @@ class Outlet:
                 wait = min(2 * wait, _LONGEST_WAIT)
             else:
                 # one that is always behind is not live again after each report
-                if not self._receive.statistics().current_buffer_used:
+                if self._withheld or not self._receive.statistics().current_buffer_used:
+                    self._withheld = False
                     self.sink.context.status("live")
                 return
 
@@ -117,6 +144,15 @@ class Outlet:
         left = self._send.statistics().current_buffer_used + self._publishing
         if left and self.error is None:
             self._lost("unpublished", f"{left} reports were still to be published at the end and are lost", left)
+
+
+def _withheld(lacking: Sequence[Missing]) -> str:
+    """Say for want of which feeds a report is not handed over, and what to do."""
+    first, *others = (missing.feed.name for missing in lacking)
+    nor = f" (nor has {', '.join(others)})" if others else ""
+    told = f"{first} has no value{nor}: {sentence(lacking[0].reason)}"
+    way = f"see to its sources, or write {{{first}: skip}} or {{{first}: {{last: {{max_age: 30s}}}}}}"
+    return f"{told}; nothing is handed over until it has one, as `on_missing: fail` says; {way}"
 
 
 def bereft(outlets: Sequence[Outlet]) -> PermanentError | None:

@@ -290,7 +290,8 @@ class _Work:
             agreement, memory = self.remembering(consensus, key, consensus.agree_with, estimates)
             value, trust = float(agreement.value), float(agreement.confidence)
             valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
-            counted = [e for e in estimates if e.market in agreement.shares]
+            shares = agreement.shares
+            counted = [e for e in estimates if e.market in shares]
             age = int(middle_of(sorted([e.age for e in counted])))
             known = sorted([e.rhythm for e in counted if e.rhythm])
             rhythm = int(middle_of(known)) if known else 0
@@ -314,8 +315,7 @@ class _Work:
             return Missing(feed, reason, used, dropped, tuple(estimates), notices)
         if plan.pegged and abs(value - 1.0) > plan.peg.beyond:
             notices = (*notices, _depeg(feed.name, value, plan.peg.beyond))
-        shares, said = agreement.shares, tuple(estimates)
-        confidence, method = trust * coverage, consensus.type
+        said, confidence, method = tuple(estimates), trust * coverage, consensus.type
         result = Price(feed, value, confidence, used, dropped, method, shares, said, age, rhythm, notices)
         if feed.limits.max_jump is not None:
             self.published[feed.name] = Published(self.when.as_of, value, _by_group(estimates))
@@ -379,15 +379,15 @@ def _gap(estimates: Sequence[Estimate], beyond: float) -> Sequence[Reason]:
 
 _ABSENT = frozenset({Code.NO_DATA.value, Code.RENAMED.value})
 _SILENT = frozenset({*_ABSENT, Code.INSUFFICIENT_DATA.value, Code.STALE.value})
-_LEFT_OUT = frozenset({*_SILENT, Code.DEPEG.value})
-"""What is silent or was left out because the file says so: nobody disputes it."""
+_UNDISPUTED = frozenset({*_SILENT, Code.DEPEG.value, Code.QUARANTINE.value})
+"""What is silent, was left out because the file says so, or agrees again and waits to be let back in."""
 
 
 def _census(feed: Feed, used: Sequence[Market], dropped: Mapping[Market, Reason]) -> tuple[float, float]:
     """Return the share of the groups alive that were rejected, and of those that have data the share that was used."""
     groups = {market.group for market in used}
     lost = [(m.group, dropped[m]["code"]) for m in feed.markets if m in dropped and m.group not in groups]
-    rejected = len({group for group, code in lost if code not in _LEFT_OUT})
+    rejected = len({group for group, code in lost if code not in _UNDISPUTED})
     seen = len(groups) + len({group for group, code in lost if code not in _ABSENT})
     return rejected / (rejected + len(groups)), len(groups) / seen
 

@@ -23,6 +23,7 @@ PHRASES: Mapping[str, str] = {
     "disputed": "{rejected:%} of the venues alive were rejected, {limit:%} are allowed",
     "depeg": "{rate} is off its peg: {value} is more than {limit:%} from 1",
     "conversion_gap": "converted markets are {gap:%} from those that need no conversion, {limit:%} are ordinary",
+    "held": "it is the value of {since_s:s} before, in place of one that was refused: {reason:code}",
     "max_jump": "{value} is more than {limit:%} from the last value {previous}, and too few venues moved with it",
     "out_of_bounds": "{value} lies outside the limits, {min} to {max}",
     "below_precision": "{value} rounds to zero at {decimals} decimals",

@@ -42,6 +42,7 @@ class Code(StrEnum):
     RATE_STALE = "rate_stale"
     RATE_PATHS_DIFFER = "rate_paths_differ"
     OUTLIER = "outlier"
+    QUARANTINE = "quarantine"
     NO_QUORUM = "no_quorum"
     DISPUTED = "disputed"
     DEPEG = "depeg"

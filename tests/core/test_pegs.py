@@ -171,6 +171,22 @@ def test_apart_by_conversion_is_said() -> None:
     assert notices[0]["gap"] == pytest.approx(100 / 97 - 1)
 
 
+def test_rate_is_not_disputed_by_who_agrees_again() -> None:
+    """Two of five were late; while they wait to be let back in, the other three are the rate."""
+    pipeline = build(FIVE + FEEDS, Registry(found=()))
+    board, state, codes_of = pipeline.board(VirtualClock(NOW)), PricingState(), []
+    for second, late in enumerate([1.0, 0.97, 1.0]):
+        now = NOW + second * SECOND
+        for source in "abcde":
+            worth = late if source in "de" else 1.0
+            board.inlets[source](Trade("USDT/USD", worth, 1.0, "buy", "", now), now)
+        outcome = price(pipeline.plans, board.window, state, Round(now // SECOND, now, now + SECOND))
+        state = outcome.state
+        rate = of(outcome.report, "USDT/USD")
+        codes_of.append(rate.reason["code"] if isinstance(rate, Missing) else sorted(codes(rate).values()))
+    assert codes_of == [[], "disputed", ["quarantine", "quarantine"]]
+
+
 def test_one_rogue_is_no_gap() -> None:
     """Its neighbours agree with the other side."""
     trades = {**rated(1.0), "a:BTC/USD": 110.0, "b:BTC/USD": 100.0, **{f"{v}:BTC/USDT": 100.0 for v in "cde"}}

@@ -21,6 +21,9 @@ RATE = 0.4
 SELDOM = 0.1
 """Trades a second of rate venues where the feed's own print every few minutes."""
 
+BOOK_RATE = 0.2
+"""Quotes a second of a live book."""
+
 USDT, EUR = Pair("USDT", "USD"), Pair("EUR", "USD")
 
 
@@ -72,7 +75,7 @@ def _player(scenario: Scenario, rank: int, venue: SimulatedVenue) -> Player:
 
 def _printing(scenario: Scenario, venue: SimulatedVenue) -> SimulatedVenue:
     live = scenario.world.prints == "dormant"
-    return replace(venue, lists=(), quotes=1.0 if live else 0.0, spread=20e-4 if live else venue.spread)
+    return replace(venue, lists=(), quotes=BOOK_RATE if live else 0.0, spread=20e-4 if live else venue.spread)
 
 
 def cast(scenario: Scenario, players: Sequence[Player], rng: Random) -> Sequence[Player]:

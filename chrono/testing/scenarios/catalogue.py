@@ -136,7 +136,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "thin market: honest last trades 60 to 110 s old, one rogue 1 s old at -5 %",
         (Befalls((_MINUS_5,)),),
         world=World(prints="thin"),
-        times=Times(fill=600, warm=120, settle=120, reads=720, step=120, pace=30),
+        times=Times(fill=600, warm=120, settle=120, reads=2_400, step=120, pace=60),
         must=Must(within_y=1.6, refusal="allowed"),
     ),
     Scenario(
