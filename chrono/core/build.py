@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from chrono.core import config as configuration
-from chrono.core import rates
+from chrono.core import missing, rates
 from chrono.core.assets import FIAT, Rename, rename
 from chrono.core.builtin import Push
 from chrono.core.clock import Schedule
 from chrono.core.component import Aggregator, Component, Consensus, Context, Detector, Source
 from chrono.core.config import Declared, FeedConfig, PipelineConfig
+from chrono.core.config.explain import nearest
 from chrono.core.errors import ConfigError, PluginError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Peg, Plan
@@ -106,6 +107,7 @@ class _Builder:
         for name in list(self.feeds):
             self._convert(name)
         self._symbols()
+        self._missing()
         return self._plans()
 
     def pipeline(self) -> Pipeline:
@@ -331,6 +333,18 @@ class _Builder:
                 if other.pair != market.pair:
                     both = f"{other} and {market} are both {market.symbol!r} there"
                     self._problem(f"feeds.{feed.name}", f"expected one pair per symbol, was not: {both}; state markets")
+
+    def _missing(self) -> None:
+        """Refuse what a sink says of a feed that is not published."""
+        feeds = ", ".join(self.config.feeds)
+        for declared in self.config.sinks.values():
+            for feed in missing.named(getattr(declared.options, "on_missing", "skip")):
+                if feed not in self.config.feeds:
+                    hint = nearest(feed, self.config.feeds) or nearest(feed.upper(), self.config.feeds)
+                    wanted = (
+                        f"expected a feed of this pipeline or default, was {feed!r}{hint or f'; feeds are {feeds}'}"
+                    )
+                    self._problem(f"{declared.path}.on_missing.{feed}", wanted)
 
     def _shared(self, declared: Declared | None, kind: str, standard: str) -> Any:
         """Return a component of a feed, the standard one where the file names none."""

@@ -122,13 +122,15 @@ def cohort(estimates: Sequence[Estimate], floor: float) -> Cohort:
        Association* 69, 1974, section 5.2.
     """
     found = estimates.together() if isinstance(estimates, Peers) else _cohort(estimates)
-    return Cohort(found.values, found.centre, max(floor, found.scale), found.farthest)
+    return found if found.scale >= floor else Cohort(found.values, found.centre, floor, found.farthest)
 
 
 def _cohort(estimates: Sequence[Estimate]) -> Cohort:
-    groups = {e.market.group: e.value for e in estimates}
-    if max([e.uncertainty for e in estimates]) > CERTAIN:
-        return _doubtful(estimates)
+    groups: dict[str, float] = {}
+    for estimate in estimates:
+        groups[estimate.market.group] = estimate.value
+        if estimate.uncertainty > CERTAIN:
+            return _doubtful(estimates)
     if len(groups) < len(estimates):
         groups = {group: middle_of(sorted([m.value for m in members])) for group, members in _grouped(estimates)}
     centre = middle_of(sorted(groups.values()))
@@ -231,6 +233,8 @@ def capped(weights: Mapping[str, float], votes: float | None = None) -> dict[str
     limit = max(MAX_SHARE, HEADROOM / n)
     ranked = sorted(weights.values())
     totals = list(accumulate(ranked))
+    if ranked[0] == ranked[-1] > 0:
+        return dict.fromkeys(weights, ranked[0] / totals[-1])
     free, left = len(ranked), 1.0
     while (total := totals[free - 1]) > 0 and left * (ranked[free - 1] / total) > limit + EXACT:
         free -= 1

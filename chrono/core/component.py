@@ -416,7 +416,7 @@ class Sink(Component):
         """Options every sink has."""
 
         on_missing: OnMissing = "skip"
-        """What to do when a feed has no value: `skip` it, hold its `last` one for a while, or `fail`: publish no report."""
+        """When a feed has no value: `skip` it, publish its `last` one for a while, or `fail`: publish no report."""
 
     def trigger(self, clock: Clock) -> AsyncIterator[int] | None:  # noqa: ARG002 - for sinks with a rhythm of their own
         """Return the instants, in nanoseconds, at which this sink wants a report; None for every round.

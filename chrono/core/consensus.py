@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from math import fsum
-from operator import mul
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
@@ -34,8 +33,6 @@ _Groups: TypeAlias = Mapping[str, Sequence[Estimate]]
 
 def _split(share: float, members: Sequence[Estimate]) -> dict[Market, float]:
     """Return what each market of a group gets of its share: by turnover, by credence where a rate is in doubt."""
-    if len(members) == 1:
-        return {members[0].market: share}
     doubtful = any(e.uncertainty > CERTAIN for e in members)
     weights = {e.market: credence(e.uncertainty) if doubtful else e.weight for e in members}
     total = fsum(weights.values())
@@ -120,16 +117,19 @@ class VenueConsensus(Consensus):
         doubtful = max([e.uncertainty for members in groups.values() for e in members]) > CERTAIN
         if doubtful or config.weights or config.half_life or config.learn:
             weights = self._adjusted(weights, groups, state)
+        shares: dict[Market, float] = {}
+        used: list[Estimate] = []
         votes = fsum([max([credence(e.uncertainty) for e in m]) for m in groups.values()]) if doubtful else None
-        shared = capped(weights, votes)
-        used = [e for group in shared for e in groups[group]]
-        if len(used) == len(shared):
-            shares = dict(zip([e.market for e in used], shared.values(), strict=True))
-        else:
-            shares = {m: part for group, share in shared.items() for m, part in _split(share, groups[group]).items()}
+        for group, share in capped(weights, votes).items():
+            members = groups[group]
+            if len(members) == 1:
+                shares[members[0].market] = share
+            else:
+                shares.update(_split(share, members))
+            used.extend(members)
         parts = list(shares.values())
         value = self.combine([e.value for e in used], parts)
-        trust = self._confidence(value, used, parts, len(groups), limits)
+        trust = self._confidence(value, used, shares, len(groups), limits)
         learned = self._learned(value, groups, state) if config.learn else None
         return Agreement(value, trust, shares, dropped), learned
 
@@ -179,16 +179,20 @@ class VenueConsensus(Consensus):
         self,
         value: float,
         used: Sequence[Estimate],
-        shares: Sequence[float],
+        shares: Mapping[Market, float],
         groups: int,
         limits: Mapping[Market, int],
     ) -> float:
         if value <= 0:
             return 0.0
         # exactly rounded sums do not depend on the order of the estimates
-        spread = fsum(map(mul, shares, [abs(e.value / value - 1.0) for e in used])) / TYPICAL_SPREAD
-        age = fsum(map(mul, shares, [e.age / limits[e.market] for e in used]))
-        trust = min(fsum(map(mul, shares, [e.trust for e in used])), 1.0)
+        distances, ages, trusts = [], [], []
+        for e in used:
+            share = shares[e.market]
+            distances.append(share * abs(e.value / value - 1.0))
+            ages.append(share * (e.age / limits[e.market]))
+            trusts.append(share * e.trust)
+        spread, age, trust = fsum(distances) / TYPICAL_SPREAD, fsum(ages), min(fsum(trusts), 1.0)
         return (1 - 2.0**-groups) / (1 + spread * spread) * (1 - min(max(age, 0.0), 1.0) / 2) * trust
 
     def reliability(self, state: Any) -> dict[str, float]:

@@ -13,8 +13,11 @@ from pydantic import Field
 
 from chrono.core.cohort import Cohort, cohort, middle_of
 from chrono.core.component import Detector
-from chrono.core.types import SECOND, Code, Estimate, Verdict
+from chrono.core.types import SECOND, Estimate, Verdict
 from chrono.core.units import Duration, Share
+
+QUARANTINE = "quarantine"
+"""The code of a market that agrees again, and has to go on agreeing for a while before it counts."""
 
 _Record: TypeAlias = Mapping[str, Any]
 
@@ -190,7 +193,7 @@ class _Cohort(Detector):
             code, score, data = guilt
         else:
             left = record["release"] - (e.as_of - record["agrees"])
-            code, score = Code.QUARANTINE.value, abs(found.deviation(e.value)) / found.scale
+            code, score = QUARANTINE, abs(found.deviation(e.value)) / found.scale
             data = {"deviation": found.deviation(e.value), "left_s": max(left, 0) / SECOND}
         return Verdict(e.market, keep, score, code, data, self.type)
 

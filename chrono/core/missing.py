@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from chrono.core.types import SECOND, Missing, Price, Report
+from chrono.core.types import SECOND, Code, Missing, Price, Report
 from chrono.core.units import Duration
 
-HELD = "held"
+HELD = Code.HELD.value
 """The code of the notice that a value is an earlier round's."""
 
 _EXPECTED = "expected skip, fail or {last: {max_age: 30s}}"
@@ -63,16 +63,12 @@ def _form(value: Any) -> str:
 
 # the tags are no words of a pipeline file: they stand in the places of errors between its keys
 _Word: TypeAlias = Annotated[Literal["skip", "fail"], BeforeValidator(_word), Tag("one word")]
-_LastValue: TypeAlias = Annotated[
-    Mapping[Literal["last"], Last],
-    Field(min_length=1, json_schema_extra={"additionalProperties": False}),
-    Tag("last value"),
-]
+_LastValue: TypeAlias = Annotated[dict[Literal["last"], Last], Field(min_length=1), Tag("last value")]
 
 Rule: TypeAlias = Annotated[_Word | _LastValue, Discriminator(_form_of_one)]
 """What to do for one feed: `skip`, `fail`, or `{"last": Last}`."""
 
-_EachFeed: TypeAlias = Annotated[Mapping[str, Rule], Field(min_length=1), Tag("each feed")]
+_EachFeed: TypeAlias = Annotated[dict[str, Rule], Field(min_length=1), Tag("each feed")]
 
 OnMissing: TypeAlias = Annotated[_Word | _LastValue | _EachFeed, Discriminator(_form)]
 """A rule for all feeds, or rules by feed, `default` for those that are not named."""

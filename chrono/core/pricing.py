@@ -5,7 +5,7 @@ The same observations, configuration and state give the same report, to the bit;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import inf
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 from chrono.core.cohort import Peers, middle_of
 from chrono.core.component import Aggregator, Component, Consensus, Detector
 from chrono.core.consensus import stale
+from chrono.core.detectors import QUARANTINE
 from chrono.core.errors import InsufficientData, NoQuorum
 from chrono.core.rates import Conversion, Leg, compared, conversion, convert
 from chrono.core.rhythm import FRESH, age_limit
@@ -291,10 +292,7 @@ class _Work:
             value, trust = float(agreement.value), float(agreement.confidence)
             valid = 0.0 < value < PRICE_LIMIT and 0.0 <= trust <= 1.0
             shares = agreement.shares
-            counted = [e for e in estimates if e.market in shares]
-            age = int(middle_of(sorted([e.age for e in counted])))
-            known = sorted([e.rhythm for e in counted if e.rhythm])
-            rhythm = int(middle_of(known)) if known else 0
+            used, age, rhythm = _counted(estimates, shares)
             dropped.update(agreement.dropped)
         except NoQuorum as error:
             dropped.update(error.dropped)
@@ -308,7 +306,6 @@ class _Work:
             return Missing(feed, failed, (), dropped, tuple(estimates), notices)
         if memory is not None:
             self.components[key] = memory
-        used = tuple([e.market for e in counted])
         disputed, coverage = _census(feed, used, dropped) if dropped else (0.0, 1.0)
         reason = self.refusal(plan, value, estimates, disputed) if valid else _invalid(value)
         if reason is not None:
@@ -360,6 +357,21 @@ def _rejected(verdicts: Iterable[Verdict]) -> dict[Market, Reason]:
     return {v.market: {"code": v.code, "detector": v.detector, **v.data} for v in verdicts if not v.keep}
 
 
+def _counted(estimates: Sequence[Estimate], shares: Container[Market]) -> tuple[tuple[Market, ...], int, int]:
+    """Return the markets that have a share, with the medians of their ages and of their rhythms as far as known."""
+    used: list[Market] = []
+    ages: list[int] = []
+    rhythms: list[int] = []
+    for estimate in estimates:
+        if estimate.market in shares:
+            used.append(estimate.market)
+            ages.append(estimate.age)
+            if estimate.rhythm:
+                rhythms.append(estimate.rhythm)
+    rhythm = int(middle_of(sorted(rhythms))) if rhythms else 0
+    return tuple(used), int(middle_of(sorted(ages))), rhythm
+
+
 def _depeg(rate: str, value: float, beyond: float) -> Reason:
     return {"code": Code.DEPEG.value, "rate": rate, "value": value, "limit": beyond}
 
@@ -379,7 +391,7 @@ def _gap(estimates: Sequence[Estimate], beyond: float) -> Sequence[Reason]:
 
 _ABSENT = frozenset({Code.NO_DATA.value, Code.RENAMED.value})
 _SILENT = frozenset({*_ABSENT, Code.INSUFFICIENT_DATA.value, Code.STALE.value})
-_UNDISPUTED = frozenset({*_SILENT, Code.DEPEG.value, Code.QUARANTINE.value})
+_UNDISPUTED = frozenset({*_SILENT, Code.DEPEG.value, QUARANTINE})
 """What is silent, was left out because the file says so, or agrees again and waits to be let back in."""
 
 

@@ -171,9 +171,10 @@ class Rows(ABC):
         ts, offset = self.ts, self.offset.value
         if not ts:
             return None
-        opens = as_of - span - offset
+        venues_now = as_of - offset
+        opens = venues_now - span
         start = bisect_right(ts, opens)
-        age, quiet = as_of - offset - ts[-1], as_of - self.received
+        age, quiet = venues_now - ts[-1], as_of - self.received
         stands = 0.0
         if self.book is not None and self.book.ts:
             stands, age, quiet = self.book.bears_out(self.columns[0][-1], as_of, age, quiet)

@@ -42,7 +42,6 @@ class Code(StrEnum):
     RATE_STALE = "rate_stale"
     RATE_PATHS_DIFFER = "rate_paths_differ"
     OUTLIER = "outlier"
-    QUARANTINE = "quarantine"
     NO_QUORUM = "no_quorum"
     DISPUTED = "disputed"
     DEPEG = "depeg"
@@ -50,6 +49,7 @@ class Code(StrEnum):
     MAX_JUMP = "max_jump"
     OUT_OF_BOUNDS = "out_of_bounds"
     BELOW_PRECISION = "below_precision"
+    HELD = "held"
     COMPONENT_FAILED = "component_failed"
 
 

@@ -86,13 +86,14 @@ class SinkContract(ABC):
         return self.sink(self.sink.Config(**self.options()), context)
 
     def test_k00_type_and_options_are_as_they_should_be(self) -> None:
-        """The type is a lower-case word, unknown options are refused, every option is described."""
+        """The type is a lower-case word, unknown options are refused, all are described, every sink's among them."""
         assert re.fullmatch(r"[a-z][a-z0-9_]*", self.sink.type), f"expected lower snake case, was {self.sink.type!r}"
         with pytest.raises(ValidationError, match="Extra inputs"):
             self.sink.Config(**{**self.options(), "no_such_option": 1})
-        silent = [
-            name for name, field in self.sink.Config.model_fields.items() if not (field.description or "").strip()
-        ]
+        fields = self.sink.Config.model_fields
+        lacking = [name for name in Sink.Config.model_fields if name not in fields]
+        assert not lacking, f"expected the options that every sink has, was none for {lacking}; derive from Sink.Config"
+        silent = [name for name, field in fields.items() if not (field.description or "").strip()]
         assert not silent, f"expected a docstring below each option, was none for {silent}"
 
     @pytest.mark.anyio

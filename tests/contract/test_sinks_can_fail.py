@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 from pydantic import SecretStr
 
-from chrono import Report, Sink, TransientError
+from chrono import Component, Report, Sink, TransientError
 from chrono.testing import SinkContract, sinks
 
 from .failing import failure
@@ -127,6 +127,19 @@ class Capital(Lines):
     """Its type is no lower-case word."""
 
     type = "Lines"
+
+
+@breaks("k00")
+class Alone(Lines):
+    """Its options are its own alone."""
+
+    class Config(Component.Config):
+        """Options."""
+
+        path: Path
+        """Where to."""
+        password: SecretStr = SecretStr("")
+        """Whose it is."""
 
 
 @breaks("k01")

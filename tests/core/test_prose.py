@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chrono.core.missing import HELD
 from chrono.core.prose import PHRASES, sentence
 from chrono.core.registry import Registry
 from chrono.core.types import Code
@@ -29,6 +30,10 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "conversion_gap": (
         {"gap": 0.02, "limit": 0.01},
         "converted markets are 2% from those that need no conversion, 1% are ordinary",
+    ),
+    "held": (
+        {"since_s": 4.0, "reason": "no_quorum"},
+        "it is the value of 4 s before, in place of one that was refused: no quorum",
     ),
     "max_jump": (
         {"value": 120.0, "previous": 100.0, "limit": 0.1},
@@ -61,9 +66,9 @@ def test_code_is_a_sentence_with_its_numbers(code: str) -> None:
 
 
 def test_every_code_of_the_core_has_a_phrase() -> None:
-    """Those of the detectors that need no plugin, too."""
+    """Those of the detectors that need no plugin, and the notice of a sink's policy, too."""
     detectors = {entry.cls.type for entry in Registry(found=()).entries()[0] if entry.kind == "detector"}
-    assert set(PHRASES) == {*Code, *detectors, "quarantine"} == set(TOLD)
+    assert set(PHRASES) == {*Code, *detectors, "quarantine", HELD} == set(TOLD)
 
 
 def test_code_of_a_plugin_is_told_with_its_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import subprocess
@@ -10,15 +11,18 @@ import sys
 import tomllib
 import venv
 import zipfile
+from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/*/pyproject.toml"))}
+FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/*/pyproject.toml"))
+PLUGINS = {folder.relative_to(ROOT / "plugins").as_posix(): folder for folder in FOLDERS}
 TOO_HEAVY = {
     "aiohttp",
     "django",
@@ -40,13 +44,20 @@ sources:
   south: {type: simulated, lists: [USD], volume: 50%}
 consensus: {weighted_median: {min_venues: 2}}
 """
-AGGREGATED = """
+PUSHED = """
 every: 1s
-feeds: {{BTC/USD: {{decimals: 2}}}}
-sources: {{venue: {{type: push}}}}
-aggregator: {name}
-consensus: {{median: {{min_venues: 1}}}}
+feeds: {BTC/USD: {decimals: 2}}
+quotes: [USD]
+sources: {north: {type: push}, south: {type: push}, east: {type: push}}
 """
+USED = {
+    "aggregators": ("aggregator", "aggregator: {}"),
+    "consensus": ("consensus", "consensus: {}"),
+    "detectors": ("detector", "detectors: [{}]"),
+    "exchanges": ("source", ""),
+}
+"""By the folder of a kind, the word that `chrono plugin list` has for it, and what a pipeline file says to use one."""
+
 HIDDEN = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"}
 PIP = [sys.executable, "-m", "pip"]
 START = 1_795_342_500_000_000_000
@@ -81,11 +92,31 @@ class Environment:
         """Run an installed program and return what it printed."""
         return run(self.bin / program, *arguments, folder=self.folder)
 
+    def refuses(self, program: str, *arguments: str | Path) -> str:
+        """Run an installed program with input that is wrong and return what it says of it."""
+        done = tried(self.bin / program, *arguments, folder=self.folder)
+        assert done.returncode == 2, f"{done.stdout}{done.stderr}"
+        return done.stderr
+
+    def components(self) -> list[dict[str, str]]:
+        """Return what `chrono plugin list` lists."""
+        return [json.loads(line) for line in self("chrono", "plugin", "list", "--format", "json").splitlines()]
+
+    def distributions(self) -> set[str]:
+        """Return the names of what is installed."""
+        listed = "import importlib.metadata as m; print(*[d.name.lower() for d in m.distributions()])"
+        return {*self("python", "-c", listed).split()}
+
+
+def tried(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to any end."""
+    kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+    return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+
 
 def run(*command: str | Path, folder: Path = ROOT) -> str:
     """Run a command to a good end and return what it printed."""
-    kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
-    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    done = tried(*command, folder=folder)
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -120,7 +151,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(shelf: Path) -> Wheels:
-    """Return each package's wheel by the name of the plugin, the core's as `core`."""
+    """Return each package's wheel by the plugin's kind and name, the core's as `core`."""
     return {name: next((shelf / name).iterdir()) for name in ("core", *PLUGINS)}
 
 
@@ -132,14 +163,26 @@ def metadata(wheel: Path) -> dict[str, list[str]]:
     return {key: [str(value) for value in message.get_all(key, [])] for key in message}
 
 
+def package(name: str) -> str:
+    """Return what a plugin is imported as."""
+    (folder,) = (folder.parent for folder in PLUGINS[name].glob("src/*/py.typed"))
+    return folder.name
+
+
+def said(number: int) -> Iterator[dict[str, object]]:
+    """Yield a trade and a top of book."""
+    yield {"type": "trade", "price": 64250.1, "size": 0.5, "side": "buy", "trade_id": str(number)}
+    yield {"type": "quote", "bid": 64250.0, "ask": 64250.2, "bid_size": 1.0, "ask_size": 1.0}
+
+
 def recording(path: Path) -> Path:
-    """Write three seconds of trades."""
-    tick = {"type": "trade", "pair": "BTC/USD", "price": 64250.1, "size": 0.5, "side": "buy"}
+    """Write three seconds of three venues."""
     lines = []
-    for number in range(30):
+    for number, source in itertools.product(range(30), ("north", "south", "east")):
         ts = START + number * 100_000_000
-        told = {**tick, "trade_id": str(number), "ts_event": ts}
-        lines.append(json.dumps({"v": 1, "ts": ts, "source": "venue", "conn": 1, "kind": "tick", "tick": told}))
+        for tick in said(number):
+            told = {"pair": "BTC/USD", "ts_event": ts, **tick}
+            lines.append(json.dumps({"v": 1, "ts": ts, "source": source, "conn": 1, "kind": "tick", "tick": told}))
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -147,11 +190,11 @@ def recording(path: Path) -> Path:
 @pytest.mark.parametrize("name", ["core", *PLUGINS])
 def test_wheel_has_code_types_and_licence_and_nothing_else(name: str, wheels: Wheels) -> None:
     """What is installed is one typed package; tests and recordings stay in the repository."""
-    package = "chrono" if name == "core" else f"chrono_{name}"
+    top = "chrono" if name == "core" else package(name)
     with zipfile.ZipFile(wheels[name]) as archive:
         files = archive.namelist()
-    assert {file.partition("/")[0] for file in files if ".dist-info/" not in file} == {package}
-    assert f"{package}/py.typed" in files
+    assert {file.partition("/")[0] for file in files if ".dist-info/" not in file} == {top}
+    assert f"{top}/py.typed" in files
     assert not [file for file in files if file.endswith((".pyc", ".jsonl", ".gz")) or "/tests/" in file]
     about = metadata(wheels[name])
     assert about["License-Expression"] == ["Apache-2.0"]
@@ -162,49 +205,74 @@ def test_core_alone_is_light_and_works(wheels: Wheels, tmp_path: Path) -> None:
     """Without a plugin there are the built-in components, and no package that most will never need."""
     bare = Environment(tmp_path / "bare")
     bare.install(wheels["core"])
-    installed = bare(
-        "python", "-c", "import importlib.metadata as m; print(*[d.name.lower() for d in m.distributions()])"
-    )
-    assert TOO_HEAVY.isdisjoint(installed.split())
-    assert len(installed.split()) < 32
-    listed = [json.loads(line) for line in bare("chrono", "plugin", "list", "--format", "json").splitlines()]
-    assert {row["distribution"] for row in listed} == {"chrono-oracle"}
+    installed = bare.distributions()
+    assert TOO_HEAVY.isdisjoint(installed)
+    assert len(installed) < 32
+    assert {row["distribution"] for row in bare.components()} == {"chrono-oracle"}
     assert "chrono pipeline run" in bare("chrono", "--help")
     bare("chrono", "pipeline", "schema")
+    played = bare("chrono", "scenario", "run", "A", "--draws", "20", "--jobs", "1", "--format", "json").splitlines()
+    assert all(json.loads(row)["holds"] for row in played)
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_core_and_one_plugin_work_alone_together(name: str, wheels: Wheels, shelf: Path, tmp_path: Path) -> None:
     """A pipeline that names the plugin runs, and the plugin's own tests pass, beside nothing but the core."""
+    folder, _, word = name.partition("/")
+    about = metadata(wheels[name])
     bare = Environment(tmp_path / "bare", shelf)
     bare.install(wheels["core"], wheels[name])
-    assert str(bare.bin.parent) in bare("python", "-c", f"import chrono, chrono_{name}; print(chrono.__file__)")
-    listed = [json.loads(line) for line in bare("chrono", "plugin", "list", "--format", "json").splitlines()]
-    assert {row["distribution"] for row in listed} == {"chrono-oracle", f"chrono-{name}"}
-    assert name in {row["type"] for row in listed}
+    assert str(bare.bin.parent) in bare("python", "-c", f"import chrono, {package(name)}; print(chrono.__file__)")
+    assert TOO_HEAVY & bare.distributions() <= {Requirement(text).name for text in about["Requires-Dist"]}
+    own = [(row["kind"], row["type"]) for row in bare.components() if row["distribution"] == about["Name"][0]]
+    assert own == [(USED[folder][0], word)]
     works(name, bare)
     bare.install(*tools())
-    bare("pytest", "-q", "-p", "no:cacheprovider", PLUGINS[name] / "tests")
+    # the profile that looks at no clock: a busy machine is no fault of a wheel
+    bare("pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", PLUGINS[name] / "tests")
+
+
+def test_plugins_of_one_name_live_together_and_apart(wheels: Wheels, shelf: Path, tmp_path: Path) -> None:
+    """An aggregator and a consensus share a word; where one of them is missing, that is what is said."""
+    bare = Environment(tmp_path / "bare", shelf)
+    bare.install(wheels["core"], wheels["aggregators/trimmed_mean"])
+    priced("alone", bare, f"{PUSHED}aggregator: trimmed_mean\n")
+    wanted = bare.folder / "wanted.yaml"
+    wanted.write_text(f"{PUSHED}consensus: trimmed_mean\n")
+    assert "expected a consensus of that type, was an aggregator" in bare.refuses("chrono", "pipeline", "check", wanted)
+    bare.install(wheels["consensus/trimmed_mean"])
+    priced("both", bare, f"{PUSHED}aggregator: trimmed_mean\nconsensus: trimmed_mean\n")
+    told = bare("chrono", "plugin", "info", "trimmed_mean")
+    assert "trimmed_mean: aggregator of chrono-trimmed-mean " in told
+    assert "trimmed_mean: consensus of chrono-trimmed-mean-consensus " in told
+    found = {(row["kind"], row["distribution"]) for row in bare.components() if row["type"] == "trimmed_mean"}
+    assert found == {("aggregator", "chrono-trimmed-mean"), ("consensus", "chrono-trimmed-mean-consensus")}
 
 
 def works(name: str, bare: Environment) -> None:
     """Use a plugin as its kind is used."""
-    if name == "simulated":
-        run = priced(name, bare, SIMULATED, "pipeline", "run", "--rounds", "20")
-        assert len(run) == 20
-    elif PLUGINS[name].parent.name == "aggregators":
-        priced(name, bare, AGGREGATED.format(name=name), "replay", recording(bare.folder / "recording.jsonl"))
-    else:
+    folder, _, word = name.partition("/")
+    if word == "simulated":
+        file = bare.folder / "simulated.yaml"
+        file.write_text(SIMULATED)
+        assert len(values(bare("chrono", "pipeline", "run", file, "--rounds", "20", "--format", "json"))) == 20
+    elif folder == "exchanges":
         recorded = PLUGINS[name] / "tests" / "recordings"
         expected = recorded / "trades.expected.jsonl"
-        bare("chrono", "decode", name, recorded / "trades.jsonl", "--expect", expected)
+        bare("chrono", "decode", word, recorded / "trades.jsonl", "--expect", expected)
+    else:
+        priced(word, bare, PUSHED + USED[folder][1].format(word))
 
 
-def priced(name: str, bare: Environment, text: str, *command: str | Path) -> list[str]:
-    """Run a pipeline and return its rounds, one of which at least has a price."""
+def priced(name: str, bare: Environment, text: str) -> None:
+    """Replay a recording to a pipeline."""
     file = bare.folder / f"{name}.yaml"
     file.write_text(text)
-    verb = 1 if command[0] == "replay" else 2
-    rounds = bare("chrono", *command[:verb], file, *command[verb:], "--format", "json").splitlines()
-    assert any(json.loads(line)["value"] for line in rounds), rounds
-    return rounds
+    values(bare("chrono", "replay", file, recording(bare.folder / "recording.jsonl"), "--format", "json"))
+
+
+def values(printed: str) -> list[str | None]:
+    """Return what each round published, which at least once is a price."""
+    found = [json.loads(line)["value"] for line in printed.splitlines()]
+    assert any(found), printed
+    return found
