@@ -197,6 +197,8 @@ class Replay:
         start = schedule.after(first.ts) if span.first is None else schedule.round(span.first)
         rounds = Rounds(self.pipeline.plans, board, schedule, span.state, self._deliver, start, self._pricer)
         self._feeder.begin(board.inlets)
+        for outlet in outlets:
+            await outlet.restart()
         for record in itertools.chain((first,), records):
             await self._take(record, rounds, span, outlets)
             if self.stop.is_set() or rounds.done:

@@ -218,7 +218,7 @@ plan, every 1s
 │  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:USDT/USD
 │  └─ v2:USDT/USD
-└─ sink console: console()
+└─ sink console: console(on_missing=skip)
 """
     )
 

@@ -269,7 +269,7 @@ demo, every 1s
 │  ├─ consensus median(min_venues=2, min_turnover=0.0, reject=0.0, noise_floor=0.03%, max_rejected=40%)
 │  ├─ v1:USDT/USD
 │  └─ v2:USDT/USD
-└─ sink kept: kept()"""
+└─ sink kept: kept(on_missing=skip)"""
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chrono.core.missing import HELD
 from chrono.core.prose import PHRASES, sentence
 from chrono.core.registry import Registry
 from chrono.core.types import Code
@@ -66,9 +65,9 @@ def test_code_is_a_sentence_with_its_numbers(code: str) -> None:
 
 
 def test_every_code_of_the_core_has_a_phrase() -> None:
-    """Those of the detectors that need no plugin, and the notice of a sink's policy, too."""
+    """Those of the detectors that need no plugin, too."""
     detectors = {entry.cls.type for entry in Registry(found=()).entries()[0] if entry.kind == "detector"}
-    assert set(PHRASES) == {*Code, *detectors, "quarantine", HELD} == set(TOLD)
+    assert set(PHRASES) == {*Code, *detectors, "quarantine"} == set(TOLD)
 
 
 def test_code_of_a_plugin_is_told_with_its_numbers() -> None:

@@ -238,3 +238,29 @@ async def test_what_came_after_the_last_round_of_a_run_prices_nothing(make: Make
     (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(run))
     summary = await Replay(make(PUSH), [path]).run()
     assert (summary.rounds, summary.priced, summary.ticks) == (2, 2, 2)
+
+
+class Shy(Memory):
+    """Drops a market in the first of every three rounds."""
+
+    type = "shy"
+
+    def screen(self, estimates: Sequence[Estimate], state: Any) -> tuple[Sequence[Verdict], Any]:
+        verdicts, seen = super().screen(estimates, (state or 0) + 2)
+        return verdicts, seen - 2
+
+
+async def test_runs_in_one_folder_hold_no_value_of_each_other(make: Make, tmp_path: Path) -> None:
+    """A sink is given what it was given live, where a restart lost what it had to hold."""
+    text = TEXT + "sources: {jittery: {}}\ndetectors: [shy]\n"
+    text += "sinks: {kept: {on_missing: {last: {max_age: 60s, min_confidence: 0}}}}\n"
+    lived: list[Report] = []
+    for began in (START, START + 13 * SECOND):
+        live = make(text, source=[Jittery], detector=[Shy])
+        await Engine(live, VirtualClock(began), rounds=10, record=tmp_path).run()
+        kept = live.sinks["kept"]
+        assert isinstance(kept, Kept)
+        assert [bool(report.missing) for report in kept.reports] == [True] + 9 * [False]
+        lived += kept.reports
+    again, _ = await replayed(make(text, source=[Jittery], detector=[Shy]), tmp_path)
+    assert again == lived
