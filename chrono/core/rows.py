@@ -15,7 +15,7 @@ from operator import mul
 from typing import Any
 
 from chrono.core.offset import Offset
-from chrono.core.rhythm import BEAT, learned
+from chrono.core.rhythm import BEAT, FRESH, learned
 from chrono.core.types import PRICE_LIMIT, SECOND, Market, Quote, Ticker, Trade
 from chrono.core.windows import QuoteWindow, TickerWindow, TradeWindow, Window
 
@@ -176,7 +176,7 @@ class Rows(ABC):
         start = bisect_right(ts, opens)
         age, quiet = venues_now - ts[-1], as_of - self.received
         stands = 0.0
-        if self.book is not None and self.book.ts:
+        if self.book is not None and self.book.ts and age > FRESH:
             stands, age, quiet = self.book.bears_out(self.columns[0][-1], as_of, age, quiet)
         seen = as_of - self.since
         self.lent = True

@@ -45,8 +45,8 @@ class Window(msgspec.Struct, eq=False, dict=True):
     covers : float
         Share of `span` for which the market was observed at all, 0 to 1.
     stands : float
-        What a live book makes of a last trade that is older than the book: that price, or bid or ask where it lies
-        outside; 0 where there is no such book.
+        What a live book makes of a last trade more than 30 s old: that price, or bid or ask where it lies outside; 0
+        where there is no such book.
     rhythm : int
         Nanoseconds that usually pass between two updates of the market, 0 where that is not known.
     prior : Prior or None
@@ -180,7 +180,7 @@ class TradeWindow(Window, eq=False, dict=True):
     def last(self) -> float:
         """The newest price, from before the window where nothing was printed in it; IndexError if there is none.
 
-        Where the top of book is newer, narrow and has left that price behind, the side it left it by.
+        Where that is more than 30 s old, and a narrow live book has left it behind, the side that it left it by.
         """
         return self.stands or self._columns[0][-1 if self.stop is None else self.stop - 1]
 

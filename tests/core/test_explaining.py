@@ -108,7 +108,7 @@ async def test_tree_reads_as_it_was(make: Make, tmp_path: Path) -> None:
 WHOLE = """\
 BTC/USD 100.12 (100.125), confidence 0.3333
 ├─ round 1795342503 as of 2026-11-22T10:15:03.000000000Z
-├─ median age 1.625 s, its markets have news every 0.825 s
+├─ median age 1.625 s, its markets have news every 1.65 s
 ├─ aggregator last(window=10s)
 ├─ native detector round_numbers()
 ├─ v1:BTC/USD used
