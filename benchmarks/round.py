@@ -100,7 +100,7 @@ class Feeding:
 
 
 class Stages:
-    """What the parts of a round cost, each run by itself over all feeds."""
+    """What the parts of a round cost, each run by itself over all feeds, with the rates of the round before."""
 
     def __init__(self, plans: Sequence[Plan], board: Board, state: PricingState, when: Round, report: Report) -> None:
         self._plans = plans
@@ -157,6 +157,14 @@ class Costs:
         self.stages: list[Mapping[str, float]] = []
         self.peer: list[float] = []
 
+    def add(self, spent: float, passed: float, *, ours: bool) -> None:
+        """Take down a round of chrono, or by hand: seconds of CPU, and on the clock."""
+        if ours:
+            self.chrono.append(spent)
+            self.wall.append(passed)
+        else:
+            self.by_hand.append(spent)
+
 
 def measure(feeds: int, chain: str, rounds: int, theirs: Peer | None) -> Costs:
     """Price rounds of so many feeds; return what they cost."""
@@ -168,26 +176,26 @@ def measure(feeds: int, chain: str, rounds: int, theirs: Peer | None) -> Costs:
         feeding.second()
     gc.collect()
     gc.freeze()
+    outcome = price(made.plans, board.window, state, feeding.second())
     for number in range(rounds):
         when = feeding.second()
-        # the running sums of turnover are brought up to date by whoever comes first, so each goes first in turn
-        for first in (number % 2 == 0, number % 2 == 1):
-            if first:
-                start, began = time.process_time(), time.perf_counter()
-                outcome = price(made.plans, board.window, state, when)
-                costs.chrono.append(time.process_time() - start)
-                costs.wall.append(time.perf_counter() - began)
-            else:
-                start = time.process_time()
-                found = by_hand(made.plans, board, when.as_of, memory)
-                costs.by_hand.append(time.process_time() - start)
-        _compare(outcome.report.results, found)
-        # coprime to the rounds between two notes of `flatline`
-        if number % 7 == 0:
-            parts = Stages(made.plans, board, state, when, outcome.report)
+        # in every seventh round, which is coprime to the ten between two notes of `flatline`, the stages go first
+        parts = Stages(made.plans, board, state, when, outcome.report) if number % 7 == 6 else None
+        if parts is not None:
             costs.stages.append(dict(parts.costs()))
-            if theirs is not None and chain == "default":
-                costs.peer.append(theirs(*_estimates(made.plans, parts.native, outcome.report)))
+        # whoever comes first brings the running sums of turnover up to date, so each does in turn
+        for ours in (number % 2 == 0, number % 2 == 1):
+            start, began = time.process_time(), time.perf_counter()
+            if ours:
+                outcome = price(made.plans, board.window, state, when)
+            else:
+                found = by_hand(made.plans, board, when.as_of, memory)
+            spent, passed = time.process_time() - start, time.perf_counter() - began
+            if parts is None:
+                costs.add(spent, passed, ours=ours)
+        _compare(outcome.report.results, found)
+        if parts is not None and theirs is not None and chain == "default":
+            costs.peer.append(theirs(*_estimates(made.plans, parts.native, outcome.report)))
         state = outcome.state
     gc.unfreeze()
     return costs

@@ -137,9 +137,9 @@ def by_hand(plans: Any, board: Any, as_of: int, memory: dict[str, Any]) -> dict[
         trust = min(fsum([part * each[4] for each, part in both]), 1.0)
         trust *= (1 - 2.0 ** -len(groups)) / (1 + (apart / 20e-4) ** 2) * (1 - min(max(old, 0.0), 1.0) / 2)
         if dropped:
-            lost = {m.group: code for m, code in dropped.items() if m.group not in groups}
-            rejected = {m.group for m, code in dropped.items() if m.group in lost and code not in ("no_data", "stale")}
-            seen = {m.group for m, code in dropped.items() if m.group in lost and code != "no_data"}
+            lost = [(m.group, code) for m, code in dropped.items() if m.group not in groups]
+            rejected = {group for group, code in lost if code not in ("no_data", "stale", "quarantine")}
+            seen = {group for group, code in lost if code != "no_data"}
             trust *= len(groups) / (len(groups) + len(seen))
             if len(rejected) / (len(rejected) + len(groups)) > feed.limits.max_disputed + 1e-9:
                 results[name] = Answer(None, 0.0, {}, 0, 0, dropped, notices, 0.0)
@@ -147,7 +147,7 @@ def by_hand(plans: Any, board: Any, as_of: int, memory: dict[str, Any]) -> dict[
         if plan.pegged and abs(answer - 1) > plan.peg.beyond:
             notices.append("depeg")
         age = int(_half(sorted([each[2] for each in used])))
-        rhythm = int(_half(sorted([each[3] for each in used])))
+        rhythm = int(_half(sorted([each[3] for each in used if each[3]]) or [0]))
         results[name] = Answer(answer, trust, shares, age, rhythm, dropped, notices, apart)
     return results
 
@@ -201,9 +201,11 @@ def _way(legs: Any, results: dict[str, Answer]) -> tuple[float, int, int, float,
 
 
 def _gap(found: Any, plan: Any) -> float:
-    native = sorted([each[0] for each in found if not plan.conversions[each[6]]])
-    converted = sorted([each[0] for each in found if plan.conversions[each[6]]])
-    return abs(_half(converted) / _half(native) - 1) if native and converted else 0.0
+    native = [each[0] for each in found if not plan.conversions[each[6]]]
+    converted = [each[0] for each in found if plan.conversions[each[6]]]
+    if len(native) < 2 or len(converted) < 2:
+        return 0.0
+    return max(min(converted) / max(native) - 1, 1 - max(converted) / min(native), 0.0)
 
 
 def _steady(times: Any, prices: Any, start: int) -> float:
