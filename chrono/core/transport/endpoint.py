@@ -8,7 +8,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from chrono.core.transport.client import DIRECT
 from chrono.core.units import Duration
+
+_PROXIES = ("http", "https", "socks5", "socks5h")
 
 
 class Endpoint(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -22,6 +25,8 @@ class Endpoint(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         Sent with the opening handshake.
     ping : float or None
         Seconds between protocol pings, 0 for none; None for what the source says.
+    heartbeat : Heartbeat or None
+        In place of the source's, where the venue says how often when it hands out the token.
 
     Examples
     --------
@@ -32,13 +37,17 @@ class Endpoint(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     url: str
     headers: Mapping[str, str] = {}
     ping: float | None = None
+    heartbeat: Heartbeat | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({address(self.url)!r}, headers={list(self.headers)}, ping={self.ping})"
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """A message of the venue's own protocol to send every so many seconds."""
+    """A message of the venue's own protocol to send every so many seconds.
+
+    `message` may be a function without parameters, called anew each time, for a venue that wants the time or a number.
+    """
 
     message: Any
     every: float
@@ -84,6 +93,50 @@ def checked(url: str, schemes: Sequence[str]) -> str:
     if url and (parts.scheme not in schemes or not parts.netloc.rpartition("@")[2]):
         raise ValueError(f"expected an address like {schemes[-1]}://host/path, was {address(url)}")
     return url
+
+
+def checked_all(urls: str | Sequence[str], schemes: Sequence[str]) -> str | tuple[str, ...]:
+    """Return one address or several as they are.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not of these schemes, or there is none in a list.
+    """
+    if isinstance(urls, str):
+        return checked(urls, schemes)
+    if not urls or not all(urls):
+        raise ValueError(f"expected an address like {schemes[-1]}://host/path, or a list of them, was an empty one")
+    return tuple(checked(url, schemes) for url in urls)
+
+
+def checked_proxies(proxies: str | Sequence[str]) -> str | tuple[str, ...]:
+    """Return one proxy or several as they are; `direct` stands for none.
+
+    Raises
+    ------
+    ValueError
+        If one is neither; the message shows no secret.
+    """
+    for proxy in [proxies] if isinstance(proxies, str) else proxies:
+        parts = _split(proxy)
+        if proxy not in {"", DIRECT} and (parts.scheme not in _PROXIES or not parts.hostname):
+            raise ValueError(f"expected a proxy like http://host:port or socks5://host:port, was {address(proxy)}")
+    return proxies if isinstance(proxies, str) else tuple(proxies)
+
+
+def in_regions(region: str, regions: Mapping[str, Sequence[str]] | None) -> str:
+    """Return a region as it is, if it is one of those given, or if they are not known.
+
+    Raises
+    ------
+    ValueError
+        If there is no such region.
+    """
+    if region and regions is not None and region not in regions:
+        known = f"one of {', '.join(sorted(regions))}" if regions else "none: this venue has no regions"
+        raise ValueError(f"expected {known}, was {region!r}")
+    return region
 
 
 def positive(length: Duration) -> Duration:

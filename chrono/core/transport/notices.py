@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
 from chrono.core.component import Context
 from chrono.core.errors import FrameError
@@ -12,6 +14,9 @@ from chrono.core.types import SECOND, Market, Rejected
 _EVERY = 60 * SECOND
 _CLIP = 120
 
+Slot: TypeAlias = int | tuple[str, int]
+"""One of a source's connections, or one of the requests beside them."""
+
 
 class Notices:
     """The voice of one source; the same trouble of a market is not told again until it is over.
@@ -20,6 +25,8 @@ class Notices:
     ----------
     frame_errors : int
         Frames that could not be read since the source was made.
+    counts : Counter of str
+        How often each code was said, or would have been had it been news, since then.
     """
 
     def __init__(self, context: Context) -> None:
@@ -27,12 +34,14 @@ class Notices:
         self._markets: Mapping[str, Market] = {}
         self._rejected: set[str] = set()
         self._late: set[str] = set()
-        self._down: dict[int, Outage] = {}
-        self._live: set[int] = set()
+        self._down: dict[Slot, Outage] = {}
+        self._live: set[Slot] = set()
         self._acknowledges = False
         self.frame_errors = 0
+        self.counts: Counter[str] = Counter()
         self._told = 0
         self._next = 0
+        self._next_wait = 0
 
     def begin(self, markets: Mapping[str, Market]) -> None:
         """Start afresh with the markets by symbol; the count of frame errors stays."""
@@ -45,6 +54,43 @@ class Notices:
     def refused(self) -> bool:
         """Whether the venue refused a whole request."""
         return "" in self._rejected
+
+    @property
+    def rejects(self) -> Collection[str]:
+        """The symbols that the venue refuses, "" for a whole request."""
+        return self._rejected
+
+    def step(self, symbol: str, code: str, message: str) -> None:
+        """Tell what was done about a silent market."""
+        self.counts[code] += 1
+        self._context.status("degraded", code, f"{symbol} {message}", market=self._markets.get(symbol))
+
+    def back(self, symbol: str) -> None:
+        """Tell that the stream brings a market again."""
+        self.counts["back"] += 1
+        self._context.status("live", market=self._markets.get(symbol))
+
+    def moved(self, there: str) -> None:
+        """Tell that the source goes to another address, or over another proxy."""
+        self.counts["moved"] += 1
+        advice = "the first one is tried again after a while; see why it failed"
+        self._context.status("waiting", "moved", f"going to the next address or proxy, {there}: {advice}")
+
+    def waited(self, seconds: float) -> None:
+        """Count what had to wait for the venue's budget; log waits of a second or more, one line a minute."""
+        if seconds <= 0:
+            return
+        self.counts["throttled"] += 1
+        now = self._context.clock.now()
+        if seconds >= 1.0 and now >= self._next_wait:
+            self._next_wait = now + _EVERY
+            self._context.logger.warning(
+                "throttled",
+                source=self._context.name,
+                error=f"waited {seconds:.3g}s so as not to ask more than the venue takes",
+                count=self.counts["throttled"],
+                advice="ask less often, or run fewer sources from this address",
+            )
 
     def damaged(self, error: FrameError, now: int) -> None:
         """Count a frame that could not be read; log the first, then one line a minute for all that came since."""
@@ -64,6 +110,7 @@ class Notices:
         """Tell that the venue refuses a symbol, or a whole request, unless that was told."""
         # a symbol nobody asked for is told like a whole request, so that a venue cannot make this set grow
         symbol = signal.symbol if signal.symbol in self._markets else ""
+        self.counts["rejected"] += 1
         if symbol in self._rejected:
             return
         self._rejected.add(symbol)
@@ -94,8 +141,8 @@ class Notices:
                 )
                 self._context.status("degraded", "unacknowledged", message, market=self._markets[symbol])
 
-    def live(self, slot: int = 0) -> None:
-        """Tell that a connection brings frames, unless that was told."""
+    def live(self, slot: Slot = 0) -> None:
+        """Tell that a connection or a request brings frames, unless that was told."""
         if slot in self._live:
             return
         self._down.pop(slot, None)
@@ -105,11 +152,18 @@ class Notices:
         else:
             self._trouble(next(iter(self._down.values())))
 
-    def down(self, outage: Outage, slot: int = 0, *, whole: bool = False) -> None:
+    def down(self, outage: Outage, slot: Slot = 0, *, whole: bool = False) -> None:
         """Tell why a connection brings none; `whole` if the others bring none for the same reason."""
+        self.counts[outage.code] += 1
         self._live.clear() if whole else self._live.discard(slot)
         self._down[slot] = outage
         self._trouble(outage)
+
+    def over(self, slots: Iterable[Slot]) -> None:
+        """Forget connections or requests that are no longer wanted."""
+        for slot in slots:
+            self._down.pop(slot, None)
+            self._live.discard(slot)
 
     def _trouble(self, outage: Outage) -> None:
         # one lost connection of several costs some markets, not the source

@@ -21,19 +21,22 @@ SLOW = 300.0
 """Seconds between attempts where only a person can help."""
 
 _PAUSE = 60.0
+_OF_AN_ADDRESS = {418, 429}
 _LONGEST = 7 * 86_400.0
 
 
 class Outage(msgspec.Struct, frozen=True):
     """Why a connection is down or a request failed.
 
-    `wait` is the least number of seconds to leave the venue alone; `whole` is False for what concerns one request only.
+    `wait` is the least number of seconds to leave the venue alone; `whole` is False for what concerns one request only,
+    `of_address` is True for what the venue means for all that comes from this address.
     """
 
     code: str
     message: str
     wait: float = 0.0
     whole: bool = True
+    of_address: bool = False
 
 
 def pause(seconds: float) -> float:
@@ -76,7 +79,7 @@ def from_status(status: int, headers: Mapping[str, str], where: str, now: int) -
         case _:
             advice = "the address may have moved; update the plugin or correct `url`"
             code, wait, whole = f"http_{status}", max(SLOW, asked), False
-    return Outage(code, f"{where} answered HTTP {status}: {advice}", wait, whole)
+    return Outage(code, f"{where} answered HTTP {status}: {advice}", wait, whole, status in _OF_AN_ADDRESS)
 
 
 def from_error(error: Exception, where: str, now: int) -> Outage:

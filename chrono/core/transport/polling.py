@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
-import anyio
+import msgspec
 from pydantic import Field, field_validator
 
 from chrono.core.component import Emit
-from chrono.core.errors import FrameError, PermanentError
+from chrono.core.transport.answers import inside, refusals
+from chrono.core.transport.asking import Asking
 from chrono.core.transport.backoff import Backoff
-from chrono.core.transport.client import TIMEOUT, http_client
+from chrono.core.transport.client import TIMEOUT
 from chrono.core.transport.codec import FrameSource
-from chrono.core.transport.endpoint import checked, positive, shown
+from chrono.core.transport.endpoint import checked_all, positive
 from chrono.core.transport.notices import Notices
-from chrono.core.transport.outage import Outage, from_error, from_status, pause
-from chrono.core.types import SECOND, Ack, Market, Quote, RateLimit, Rejected, Signal, Tick, Ticker, Trade
+from chrono.core.transport.rows import quote_rows, trade_rows
+from chrono.core.transport.wire import Text
+from chrono.core.types import Market, Quote, Signal, Tick, Trade
 from chrono.core.units import Duration
 
 if TYPE_CHECKING:
     import httpx
 
-_TICKS = (Trade, Quote, Ticker)
-_LARGEST = 16 * 2**20
-_SECRET = ("authorization", "cookie", "key", "secret", "signature", "token")
+
+class Asked(msgspec.Struct):
+    """An answer beside the symbol that it is about."""
+
+    symbol: Text
+    answer: msgspec.Raw
 
 
 class PollingSource(FrameSource):
@@ -36,8 +42,6 @@ class PollingSource(FrameSource):
 
     Attributes
     ----------
-    url : str
-        Where to ask, unless the user says otherwise; `request` builds on `address`.
     answer_within : float
         Seconds for one request as a whole.
 
@@ -56,39 +60,63 @@ class PollingSource(FrameSource):
     'https://toy.example/tickers?symbols=BTC%2CETH'
     """
 
-    url: ClassVar[str] = ""
     answer_within: ClassVar[float] = TIMEOUT
 
     class Config(FrameSource.Config):
         """Options every polled source has."""
 
-        url: str = Field(default="", repr=False)
-        """Where to ask in place of the venue's usual address, http:// or https://."""
+        url: str | tuple[str, ...] = Field(default="", repr=False)
+        """Where to ask in place of the venue's usual address, http:// or https://; a list is tried in turn."""
         every: Duration = Duration("2s")
         """How often to ask."""
 
         @field_validator("url")
         @classmethod
-        def _http(cls, value: str) -> str:
-            return checked(value, ("http", "https"))
+        def _http(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+            return checked_all(value, ("http", "https"))
 
         @field_validator("every")
         @classmethod
         def _some_time(cls, value: Duration) -> Duration:
             return positive(value)
 
-    @property
-    def address(self) -> str:
-        """Where to ask: what the user wrote, else the venue's usual address."""
-        return str(self.config.url or self.url)
-
     @abstractmethod
     def request(self, symbols: Sequence[str]) -> httpx.Request | Iterable[httpx.Request]:
         """Return what to ask for these symbols, in one request or in several; called anew each time."""
 
-    def http(self) -> httpx.AsyncClient:
-        """Return the client that asks; it is closed when the source stops."""
-        return http_client()
+    def get(self, path: str, symbol: str | None = None, **parameters: Any) -> httpx.Request:
+        """Return a request for a path below `address`.
+
+        Parameters
+        ----------
+        path : str
+            As it begins with a slash.
+        symbol : str, optional
+            For an answer that does not name the symbol it is about: what is decoded, parsed and recorded is then
+            `{"symbol": …, "answer": …}`. Where the address or the path has `{symbol}`, it stands there.
+        **parameters
+            The query.
+
+        Examples
+        --------
+        >>> class Toy(PollingSource):
+        ...     type = "toy"
+        ...     url = "https://api.toy.example"
+        ...     request = parse = lambda self, symbols: ()
+        >>> Toy().get("/trades", symbol="BTC-USD", product="BTC-USD", limit=100).url
+        URL('https://api.toy.example/trades?product=BTC-USD&limit=100')
+        """
+        import httpx  # costs some 60 ms that a stream need not pay
+
+        extensions = {} if symbol is None else {"symbol": symbol}
+        where = f"{self.address}{path}"
+        if symbol is not None:
+            where = where.replace("{symbol}", quote(symbol, safe=""))
+        return httpx.Request("GET", where, params=parameters or None, extensions=extensions)
+
+    def weight(self, request: httpx.Request) -> float:  # noqa: ARG002 - for venues that count by weight
+        """Return what a request weighs in the `budget`; override where the venue does not count each as 1."""
+        return 1.0
 
     def backoff(self) -> Backoff:
         """Return how long to wait while the venue fails."""
@@ -99,6 +127,11 @@ class PollingSource(FrameSource):
         """Answers that could not be read so far."""
         return self._notices.frame_errors
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each code was said of this source so far, and what else was counted."""
+        return self._notices.counts
+
     @cached_property
     def _notices(self) -> Notices:
         return Notices(self.context)
@@ -107,136 +140,72 @@ class PollingSource(FrameSource):
         """Emit ticks until cancelled; whatever the venue does is a status, and another attempt."""
         symbols = {market.symbol or self.symbol(market.pair): market for market in markets}
         self._notices.begin(symbols)
-        async with self.http() as http:
-            await _Poll(self, http, emit, self._notices).run(list(symbols))
+        await Asking(self, emit, self._notices, account=lambda: self.account).run(lambda: list(symbols))
 
 
-class _Poll:
-    """One run of a polled source; each request of a round is a slot with troubles and waits of its own."""
+class PolledTrades(PollingSource):
+    """A venue that is asked for the last trades of one symbol after the other, such as while its stream is down.
 
-    def __init__(self, source: PollingSource, http: httpx.AsyncClient, emit: Emit, notices: Notices) -> None:
-        self._source = source
-        self._context = source.context
-        self._http = http
-        self._emit = emit
-        self._notices = notices
-        self._session = source.session()
-        self._every: float = source.config.every.seconds
-        self._backoffs: dict[int, Backoff] = {}
-        self._resting: dict[int, int] = {}
+    Attributes
+    ----------
+    path : str
+        What to ask for below the address, with `{symbol}` where the symbol goes.
+    rows : trade_rows or quote_rows
+        What reads the trades of an answer; the newest may come first. Quotes where trades have no number: by nothing
+        else could it be told which of them were streamed.
+    at : str
+        Where in an answer the rows are: keys joined by dots.
+    refused : refusals or None
+        What tells an answer that failed, where the venue does not say so by its status.
+    weighs : float
+        What one request weighs in the `budget`.
 
-    async def run(self, symbols: Sequence[str]) -> NoReturn:
-        while True:
-            await self._context.clock.sleep(await self._round(symbols))
+    Examples
+    --------
+    >>> class Toy(PolledTrades):
+    ...     type = "toy"
+    ...     url = "https://api.toy.example"
+    ...     path = "/trades/{symbol}?limit=100"
+    ...     rows = trade_rows(id="id", price="p", size="q", time="t")
+    ...     at = "data"
+    >>> str(next(Toy().request(["BTC-USD"])).url)
+    'https://api.toy.example/trades/BTC-USD?limit=100'
+    >>> answer = b'{"data": [{"id": "7", "p": "67123.1", "q": "0.5", "t": 1795342500123}]}'
+    >>> Toy().read(b'{"symbol": "BTC-USD", "answer": %b}' % answer)[0].price
+    67123.1
+    """
 
-    async def _round(self, symbols: Sequence[str]) -> float:
-        """Ask everything that is not at rest; return the seconds from its end to the next round."""
-        started = anyio.current_time()
-        requests = _listed(self._source.request(symbols))
-        for slot, request in enumerate(requests):
-            if self._resting.get(slot, 0) > self._context.clock.now():
-                continue
-            backoff = self._backoffs.setdefault(slot, self._source.backoff())
-            outage = await self._ask(request)
-            if outage is None:
-                backoff.reset()
-                self._notices.live(slot)
-                continue
-            self._notices.down(outage, slot, whole=outage.whole)
-            wait = max(self._every, outage.wait, backoff.next())
-            if outage.whole:
-                return wait
-            self._resting[slot] = self._context.clock.now() + int(wait * SECOND)
-        soonest = min((self._resting.get(slot, 0) for slot in range(len(requests))), default=0)
-        due = self._every - (anyio.current_time() - started)
-        return max(due, (soonest - self._context.clock.now()) / SECOND, 0.0)
+    path: ClassVar[str]
+    rows: ClassVar[trade_rows | quote_rows]
+    at: ClassVar[str] = ""
+    refused: ClassVar[refusals | None] = None
+    weighs: ClassVar[float] = 1.0
+    Frame = Asked
 
-    async def _ask(self, request: httpx.Request) -> Outage | None:
-        where = shown(str(request.url), self._source.config.written("url"))
-        for name, value in self._http.headers.items():
-            request.headers.setdefault(name, value)
-        try:
-            with anyio.fail_after(self._source.answer_within):
-                response, body = await self._fetch(request)
-        except PermanentError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a client has many words for a request that failed
-            return from_error(error, where, self._context.clock.now())
-        received = self._context.clock.now()
-        self._record(where, response, body, received)
-        if not response.is_success:
-            return from_status(response.status_code, response.headers, where, received)
-        try:
-            items = self._source.read(body, self._session)
-        except FrameError as error:
-            self._notices.damaged(error, received)
-            return _unreadable(where, response.headers.get("content-type", ""))
-        return self._take(items, received, where)
+    class Config(PollingSource.Config):
+        """Options every polled source has, with an interval in which sixty symbols can be asked for."""
 
-    async def _fetch(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        response = await self._http.send(request, stream=True)
-        body = bytearray()
-        try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _LARGEST:
-                    raise ValueError("expected an answer of at most 16 MiB")
-        finally:
-            await response.aclose()
-        return response, bytes(body)
+        every: Duration = Duration("15s")
+        """How often to ask for every symbol."""
 
-    def _take(self, items: Sequence[Tick | Signal], received: int, where: str) -> Outage | None:
-        signals: list[Signal] = []
-        for item in items:
-            if isinstance(item, _TICKS):
-                self._emit(item, received)
-            else:
-                signals.append(item)
-        for item in signals:
-            if isinstance(item, Rejected):
-                self._notices.rejected(item)
-            elif isinstance(item, Ack):
-                self._notices.accepted(item.symbols, named=bool(item.symbols))
-            elif isinstance(item, RateLimit):
-                return Outage(
-                    "rate_limited",
-                    f"{where} asks for a pause ({item.reason[:120]}): waiting as asked",
-                    pause(item.retry_after),
-                )
-        return None
+    def request(self, symbols: Sequence[str]) -> Iterator[httpx.Request]:
+        """Ask for each symbol."""
+        return (self.get(self.path.format(symbol=symbol), symbol=symbol) for symbol in symbols)
 
-    def _record(self, where: str, response: httpx.Response, body: bytes, received: int) -> None:
-        if (recorder := self._context.recorder) is None:
-            return
-        headers = {name: value for name, value in response.headers.items() if not any(word in name for word in _SECRET)}
-        recorder.write(
-            self._context.name,
-            "http",
-            _text(body),
-            ts=received,
-            conn=1,
-            url=where,
-            status=response.status_code,
-            headers=headers,
-        )
+    def weight(self, request: httpx.Request) -> float:  # noqa: ARG002 - all are of one kind
+        """Return what the venue counts for one request."""
+        return self.weighs
+
+    def parse(self, frame: Asked) -> Iterable[Tick | Signal]:
+        """Read the trades of the symbol that was asked for, the oldest first, or what failed."""
+        if self.refused is not None and (signal := self.refused(frame.answer, frame.symbol)) is not None:
+            return (signal,)
+        found: Sequence[Trade | Quote] = self.rows(inside(frame.answer, self.at), frame.symbol)
+        newest_first = len(found) > 1 and _order(found[0]) > _order(found[-1])
+        return found[::-1] if newest_first else found
 
 
-def _listed(asked: httpx.Request | Iterable[httpx.Request]) -> Sequence[httpx.Request]:
-    import httpx  # loaded by now
-
-    return (asked,) if isinstance(asked, httpx.Request) else tuple(asked)
-
-
-def _unreadable(where: str, kind: str) -> Outage:
-    what = "a web page" if "html" in kind else "something"
-    advice = "trying again with growing waits; if it lasts, open the address in a browser and update the plugin"
-    return Outage(
-        "unreadable", f"{where} answered with {what} that is not what the venue documents: {advice}", whole=False
-    )
-
-
-def _text(body: bytes) -> str | bytes:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return body
+def _order(tick: Trade | Quote) -> tuple[int, int, str]:
+    """Return by what ticks are put in order: their time, and trades of one time by their number."""
+    number = tick.trade_id if isinstance(tick, Trade) else ""
+    return tick.ts_event or 0, len(number), number

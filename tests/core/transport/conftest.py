@@ -1,6 +1,7 @@
 """What the transport tests share: the backend, a clock that does not wait, and a place to read statuses."""
 
 import socket
+from importlib.util import find_spec
 
 import anyio
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from chrono.core.clock import WallClock
 from chrono.core.component import Context, Status
 from chrono.core.types import SECOND
+
+LOOPS = ("asyncio", "uvloop") if find_spec("uvloop") else ("asyncio",)
 
 
 class Hasty(WallClock):
@@ -46,10 +49,10 @@ class Notebook:
         return [line for line in self.lines if line["kind"] == kind]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio, as chrono does."""
-    return "asyncio"
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run on asyncio's loop, and on uvloop where it is installed, as chrono does."""
+    return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
 @pytest.fixture

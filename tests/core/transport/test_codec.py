@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from chrono.core.component import Context, Emit
 from chrono.core.errors import FrameError
-from chrono.core.transport.codec import Amount, FrameSource, Number, batches
+from chrono.core.transport.codec import FrameSource, batches
+from chrono.core.transport.wire import Amount, Number, inflated
 from chrono.core.types import Ack, Market, Signal, Tick, Trade
 
 
@@ -124,3 +126,67 @@ def test_symbols_are_split_in_order(size: int, expected: list[list[str]]) -> Non
 def test_no_symbols_make_no_batch() -> None:
     """Nothing to subscribe to opens no connection."""
     assert list(batches([], 0)) == []
+
+
+@pytest.mark.parametrize("wbits", [31, 15, -15], ids=["gzip", "zlib", "deflate"])
+def test_compressed_frames_are_read(wbits: int) -> None:
+    """Whichever of the three the venue uses, told by the head; a plugin says so in one line."""
+
+    class Packed(Paper):
+        def decode(self, data: bytes) -> Any:
+            return super().decode(inflated(data))
+
+    packer = zlib.compressobj(wbits=wbits)
+    frame = packer.compress(b'{"s": "BTC", "p": 1.5, "q": 2}') + packer.flush()
+    assert Packed().read(frame) == (Trade("BTC", 1.5, 2.0),)
+    assert inflated(frame) == b'{"s": "BTC", "p": 1.5, "q": 2}'
+    for damaged in (frame[:-9], frame[:5], b"", b"{}", b"\x1f\x8b" + frame):
+        with pytest.raises(FrameError):
+            Packed().read(damaged)
+
+
+def test_gzip_that_was_not_announced_is_named() -> None:
+    """The error says what to set, and shows bytes escaped; a class that has it is not told."""
+    frame = zlib.compress(b'{"s": "BTC"}', wbits=31)
+    with pytest.raises(FrameError, match="begins as gzip does: set `compressed = True`") as caught:
+        Paper().read(frame)
+    assert r"\x1f\x8b" in str(caught.value)
+    assert str(caught.value).isascii()
+
+    class Packed(Paper):
+        compressed = True
+
+    with pytest.raises(FrameError) as caught:
+        Packed().read(frame[:-9])
+    assert "begins as gzip" not in str(caught.value)
+
+
+def test_frame_that_unpacks_to_more_than_memory_is_refused() -> None:
+    """A kilobyte may hold a gigabyte."""
+    with pytest.raises(ValueError, match="16 MiB"):
+        inflated(zlib.compress(bytes(20 * 2**20)))
+
+
+def test_binary_messages_of_a_schema_are_read() -> None:
+    """Protobuf and its like are `decode`'s affair: bytes to a frame, and whatever it raises is damage."""
+
+    class Binary(FrameSource):
+        type = "binary"
+
+        async def run(self, markets: Any, emit: Any) -> None: ...
+
+        def decode(self, data: bytes) -> dict[int, bytes]:
+            # fields of wire type 2, as in a message of strings: tag, length, value
+            fields, at = {}, 0
+            while at < len(data):
+                number, length = data[at] >> 3, data[at + 1]
+                fields[number] = data[at + 2 : at + 2 + length]
+                at += 2 + length
+            return fields
+
+        def parse(self, frame: dict[int, bytes]) -> Any:
+            yield Trade(frame[1].decode(), float(frame[2]), 1.0)
+
+    assert Binary().read(b"\x0a\x03BTC\x12\x0767123.1") == (Trade("BTC", 67123.1, 1.0),)
+    with pytest.raises(FrameError):
+        Binary().read(b"\x0a\x03BTC\x12")

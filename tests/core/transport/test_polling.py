@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, ClassVar
@@ -66,6 +67,18 @@ class Single(Toy):
 
     def request(self, symbols: Sequence[str]) -> list[httpx.Request]:
         return [httpx.Request("GET", f"{self.address}/{symbol}") for symbol in symbols]
+
+
+class Nameless(Toy):
+    """The same venue, whose answers do not say whom they are about."""
+
+    Frame = dict[str, Any]
+
+    def request(self, symbols: Sequence[str]) -> list[httpx.Request]:
+        return [httpx.Request("GET", self.address, extensions={"symbol": symbol}) for symbol in symbols]
+
+    def parse(self, frame: Any) -> Iterator[Tick | Signal]:
+        yield from (Ticker(frame["symbol"], row["last"]) for row in frame["answer"])
 
 
 class Venue:
@@ -273,6 +286,20 @@ async def test_refusal_of_one_request_pauses_the_round(context: Context, clock: 
     assert statuses[-1].state == "live"
 
 
+async def test_answer_that_names_no_symbol_is_read_and_recorded_with_the_one_asked_for(
+    context: Context, notebook: Any
+) -> None:
+    """What was asked is part of the frame, so that a replay knows it too; a refusal is recorded as it came."""
+    venue = Venue(rows(1.0), httpx.Response(404, text="none"), rows(2.0))
+    async with running(toy(venue, context, Nameless), BTC, ETH) as got:
+        await until(lambda: len(notebook.of("http")) >= 2)
+    assert got[0][0] == Ticker("BTC", 1.0)
+    bodies = [line["data"] for line in notebook.of("http")[:2]]
+    assert json.loads(bodies[0]) == {"symbol": "BTC", "answer": [{"s": "BTC", "last": 1.0}]}
+    assert bodies[1] == "none"
+    assert [tick.last for tick in Nameless().read(bodies[0]) if isinstance(tick, Ticker)] == [1.0]
+
+
 async def test_rate_limit_in_the_answer_is_honoured(context: Context, clock: Any) -> None:
     """A pause asked for in a 200 is a pause."""
     venue = Venue(httpx.Response(200, json=[{"limit": 70}]), rows(1.0))
@@ -391,3 +418,24 @@ def test_option_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="expected") as caught:
         Toy.Config.model_validate(options)
     assert "hunter2" not in str(caught.value)
+
+
+def test_symbol_stands_in_the_address_where_it_has_a_place(context: Context) -> None:
+    """Written so that no symbol changes what is asked."""
+    source = toy(Venue(rows(1.0)), context, url="http://127.0.0.1/{symbol}/trades")
+    assert str(source.get("", symbol="BTC/USD").url) == "http://127.0.0.1/BTC%2FUSD/trades"
+
+
+async def test_type_of_several_venues_has_an_account_for_each(context: Context) -> None:
+    """What is asked of one costs the others nothing."""
+
+    class Several(Toy):
+        @property
+        def group(self) -> str:
+            return self.context.name
+
+    one, other = (Several(context=replace(context, name=name)) for name in ("several/one", "several/other"))
+    assert one.account is not other.account
+    assert one.account is Several(context=replace(context, name="several/one")).account
+    first, second = (Toy(context=replace(context, name=name)) for name in ("toy", "toy/2"))
+    assert first.account is second.account

@@ -269,6 +269,19 @@ async def test_talking_connection_outlives_its_silence(context: Context) -> None
         assert local.opened == 1
 
 
+async def test_pings_are_no_talk(context: Context, statuses: list[Status]) -> None:
+    """A venue that only asks whether anybody listens brings no prices: it is left for a new connection."""
+
+    async def pinging(socket: ServerConnection, _: Venue) -> None:
+        while True:
+            await socket.ping()
+            await anyio.sleep(0.02)
+
+    async with venue(pinging) as local, running(toy(local.url, context, silence="200ms")):
+        await until(lambda: local.opened >= 2)
+    assert codes(statuses)[0] == "silence"
+
+
 async def test_damaged_frames_do_not_cost_the_connection(context: Context, notebook: Any) -> None:
     """Frames that cannot be read are counted and told once, with the head of the first; what follows is read."""
     damaged = ["", "<html>", "[]", "{", '{"trades": 5}', b"\xff\xfe"]
@@ -475,6 +488,20 @@ async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
+async def test_a_venue_that_wants_patience_is_asked_later(context: Context, clock: Any) -> None:
+    """Nothing is said on a new connection for as long as the plugin says."""
+
+    class Patient(Toy):
+        subscribe_after = 1.0
+
+    async def script(socket: ServerConnection, _: Venue) -> None:
+        await socket.wait_closed()
+
+    async with venue(script) as local, running(toy(local.url, context, Patient)):
+        await until(lambda: local.sent)
+    assert clock.waits == [1.0]
+
+
 async def test_handshake_that_is_never_answered_is_given_up(context: Context, statuses: list[Status]) -> None:
     """A server that accepts and says nothing is a timeout."""
 
@@ -593,12 +620,13 @@ async def test_refused_handshake_is_waited_out(
 
 
 async def test_recording_holds_the_life_of_a_connection(context: Context, notebook: Any) -> None:
-    """A recording shows what was opened, sent, received and closed, text as text and bytes as bytes, in order."""
+    """A recording shows what was opened, sent, received and closed, in order; it tells text by itself."""
     frames = ({"trades": [1.0]}, b'{"trades": [2.0]}', "\u20ac")
     async with venue(sending(*frames)) as local, running(toy(local.url, context)) as board:
         await until(lambda: len(notebook.of("ws")) == 3)
     assert [line["kind"] for line in notebook.lines] == ["open", "sent", "ws", "ws", "ws", "close"]
-    assert [line["data"] for line in notebook.of("ws")] == ['{"trades": [1.0]}', b'{"trades": [2.0]}', "\u20ac"]
+    wanted = [b'{"trades": [1.0]}', b'{"trades": [2.0]}', "\u20ac".encode()]
+    assert [line["data"] for line in notebook.of("ws")] == wanted
     assert notebook.of("sent")[0]["data"] == '{"subscribe":["BTC"]}'
     assert [line["ts"] for line in notebook.of("ws")][:2] == [ts for _, ts in board.got]
     assert notebook.of("close")[0]["reason"]
