@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chrono.core.component import Sink as Sink
     from chrono.core.component import Source as Source
     from chrono.core.component import Status as Status
+    from chrono.core.config.importing import import_feeds as import_feeds
     from chrono.core.consensus import VenueConsensus as VenueConsensus
     from chrono.core.errors import ChronoError as ChronoError
     from chrono.core.errors import ConfigError as ConfigError
@@ -28,18 +29,44 @@ if TYPE_CHECKING:
     from chrono.core.errors import RateLimited as RateLimited
     from chrono.core.errors import TransientError as TransientError
     from chrono.core.transport import Amount as Amount
+    from chrono.core.transport import Bounds as Bounds
+    from chrono.core.transport import Budget as Budget
     from chrono.core.transport import Endpoint as Endpoint
     from chrono.core.transport import Heartbeat as Heartbeat
+    from chrono.core.transport import Hours as Hours
+    from chrono.core.transport import Level as Level
+    from chrono.core.transport import Liveness as Liveness
+    from chrono.core.transport import Microseconds as Microseconds
+    from chrono.core.transport import Milliseconds as Milliseconds
+    from chrono.core.transport import Nanoseconds as Nanoseconds
     from chrono.core.transport import Number as Number
+    from chrono.core.transport import PolledTrades as PolledTrades
     from chrono.core.transport import PollingSource as PollingSource
+    from chrono.core.transport import Serial as Serial
+    from chrono.core.transport import Text as Text
     from chrono.core.transport import WebSocketSource as WebSocketSource
+    from chrono.core.transport import hours_of as hours_of
+    from chrono.core.transport import in_dollars as in_dollars
+    from chrono.core.transport import inflated as inflated
+    from chrono.core.transport import inside as inside
+    from chrono.core.transport import market_rows as market_rows
+    from chrono.core.transport import ns_from as ns_from
     from chrono.core.transport import ns_from_iso as ns_from_iso
+    from chrono.core.transport import protobuf_fields as protobuf_fields
+    from chrono.core.transport import protobuf_named as protobuf_named
+    from chrono.core.transport import quote_rows as quote_rows
+    from chrono.core.transport import quoted as quoted
+    from chrono.core.transport import quotes as quotes
+    from chrono.core.transport import refusals as refusals
+    from chrono.core.transport import side as side
+    from chrono.core.transport import trade_rows as trade_rows
     from chrono.core.types import Ack as Ack
     from chrono.core.types import Agreement as Agreement
     from chrono.core.types import Code as Code
     from chrono.core.types import Estimate as Estimate
     from chrono.core.types import Feed as Feed
     from chrono.core.types import Limits as Limits
+    from chrono.core.types import Listing as Listing
     from chrono.core.types import Market as Market
     from chrono.core.types import Missing as Missing
     from chrono.core.types import Pair as Pair
@@ -68,14 +95,20 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "chrono.core.component": ("Aggregator Component Config Consensus Context Detector Emit Event Sink Source Status"),
+    "chrono.core.config.importing": "import_feeds",
     "chrono.core.consensus": "VenueConsensus",
     "chrono.core.errors": (
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"
     ),
-    "chrono.core.transport": "Amount Endpoint Heartbeat Number PollingSource WebSocketSource ns_from_iso",
+    "chrono.core.transport": (
+        "Amount Bounds Budget Endpoint Heartbeat Hours Level Liveness Microseconds Milliseconds Nanoseconds "
+        "Number PolledTrades PollingSource Serial Text WebSocketSource hours_of in_dollars inflated inside "
+        "market_rows ns_from ns_from_iso protobuf_fields protobuf_named quote_rows quoted quotes refusals side "
+        "trade_rows"
+    ),
     "chrono.core.types": (
-        "Ack Agreement Code Estimate Feed Limits Market Missing Pair Price Quote RateLimit Reconnect Rejected "
+        "Ack Agreement Code Estimate Feed Limits Listing Market Missing Pair Price Quote RateLimit Reconnect Rejected "
         "Reply Report Round Signal Tick Ticker Trade Verdict"
     ),
     "chrono.core.units": "Duration Move Share",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from chrono.core.component import Aggregator, Consensus, Detector, Event, Sink, Source
+    from chrono.core.component import Aggregator, Consensus, Detector, Event, Migrations, Sink, Source
 
 PROJECT = "chrono"
 
@@ -42,6 +42,11 @@ def chrono_consensus() -> Iterable[type[Consensus]]:  # type: ignore[empty-body]
 @hookspec
 def chrono_sinks() -> Iterable[type[Sink]]:  # type: ignore[empty-body]
     """Return the sinks of this plugin; called once, when a pipeline names one of its entry points."""
+
+
+@hookspec
+def chrono_migrations() -> Iterable[Migrations]:  # type: ignore[empty-body]
+    """Return the migrations of tables that this plugin owns; called by `chrono store upgrade` and `downgrade`."""
 
 
 @hookspec

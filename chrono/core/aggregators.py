@@ -11,7 +11,7 @@ from chrono.core.cohort import middle
 from chrono.core.component import Aggregator
 from chrono.core.errors import InsufficientData
 from chrono.core.types import Estimate
-from chrono.core.units import Share
+from chrono.core.units import Duration, Share
 from chrono.core.windows import QuoteWindow, TradeWindow
 
 
@@ -77,6 +77,10 @@ class Steady(Aggregator):
     class Config(Aggregator.Config):
         """How far back to look, and what is still the same price."""
 
+        window: Duration = Field(default=Duration("300s"), gt=0, le=Duration("24h"))
+        """How far back to look; longer than others do, since a price that stands still does not age."""
+        count: int | None = Field(default=60, ge=1)
+        """Only the newest so many trades of the window."""
         band: Share = Field(default=Share("10bp"), gt=0)
         """How far apart trades of one price may be."""
 

@@ -34,6 +34,8 @@ class Inlet:
         Ticks that did not: `invalid`, `duplicate`, `future` or `unknown_symbol`.
     on_tick : callable or None
         Told of each tick that came without a time of receipt: the recorder of sources that bring their own connection.
+    listener : callable or None
+        Told of each tick that reached the board, and when it came.
     """
 
     def __init__(self, board: Board, clock: Clock) -> None:
@@ -41,9 +43,15 @@ class Inlet:
         self.accepted = 0
         self.dropped: Counter[str] = Counter()
         self.on_tick: Callable[[Tick, int], None] | None = None
+        self.listener: Callable[[Tick, int], None] | None = None
         self._board = board
         self._clock = clock
         self._rows: dict[str, Mapping[type[Tick], Rows]] = {}
+
+    @property
+    def folded(self) -> int:
+        """Ticks that were merged into buckets of 100 ms, since there were too many to keep each."""
+        return sum(rows.folded for kinds in self._rows.values() for rows in kinds.values())
 
     def watch(self, slot: _Slot) -> None:
         """Let the ticks of a market in."""
@@ -68,6 +76,8 @@ class Inlet:
             self.dropped[fault] += 1
         else:
             self.accepted += 1
+            if self.listener is not None:
+                self.listener(tick, received)
 
 
 def _unsealed(now: int) -> None:
@@ -83,6 +93,8 @@ class Board:
         What is watched, with the nanoseconds of the longest window to be asked for; symbols are unique per source.
     clock : Clock
         Stamps the ticks of sources that do not.
+    inlet : type of Inlet, optional
+        One that looks on, in place of the usual.
 
     Attributes
     ----------
@@ -92,17 +104,17 @@ class Board:
         The way in, per source.
     """
 
-    def __init__(self, markets: Mapping[Market, int], clock: Clock) -> None:
+    def __init__(self, markets: Mapping[Market, int], clock: Clock, inlet: type[Inlet] = Inlet) -> None:
         self.sealed_until: int = 2**63
         self.seal: Callable[[int], None] = _unsealed
         self.inlets: dict[str, Inlet] = {}
         self._slots: dict[Market, _Slot] = {}
         for market, horizon in markets.items():
-            inlet = self.inlets.get(market.source)
-            if inlet is None:
-                inlet = self.inlets[market.source] = Inlet(self, clock)
-            slot = self._slots[market] = _Slot(market, horizon, inlet.offset)
-            inlet.watch(slot)
+            way = self.inlets.get(market.source)
+            if way is None:
+                way = self.inlets[market.source] = inlet(self, clock)
+            slot = self._slots[market] = _Slot(market, horizon, way.offset)
+            way.watch(slot)
 
     def window(self, market: Market, kind: Kind, span: int, as_of: int) -> Window | None:
         """Return what was seen of a market in the `span` nanoseconds up to `as_of`; None if nothing ever was."""

@@ -17,7 +17,7 @@ from chrono.core.component import Aggregator, Component, Consensus, Context, Det
 from chrono.core.config import Declared, FeedConfig, PipelineConfig
 from chrono.core.config.explain import nearest
 from chrono.core.errors import ConfigError, PluginError
-from chrono.core.pipeline import Pipeline
+from chrono.core.pipeline import Pipeline, Retention
 from chrono.core.pricing import Peg, Plan
 from chrono.core.rates import Leg
 from chrono.core.registry import Registry
@@ -135,6 +135,7 @@ class _Builder:
             horizons=horizons,
             registry=self.registry,
             state_path=self.config.state,
+            flight_recorder=_retention(self.config.flight_recorder),
         )
 
     def _feed(self, name: str, settings: FeedConfig, *, published: bool = True) -> None:
@@ -366,6 +367,12 @@ class _Builder:
 
 
 _UNDECLARED: Mapping[str, Any] = {"markets": None, "limits": configuration.LimitsConfig(), "category": "rate"}
+
+
+def _retention(config: configuration.FlightRecorderConfig | None) -> Retention | None:
+    if config is None:
+        return None
+    return Retention(int(config.keep), int(config.max), config.folder, int(config.pause), config.dumps)
 
 
 def _known(feed: Feed, market: Market) -> Rename | None:

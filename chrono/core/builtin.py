@@ -50,5 +50,6 @@ def chrono_consensus() -> Iterable[type[Consensus]]:
 def chrono_sinks() -> Iterable[type[Sink]]:
     """Return the sinks that need no plugin."""
     from chrono.core.sinks import Console, JsonLines
+    from chrono.store.sqlite import Sqlite
 
-    return [Console, JsonLines]
+    return [Console, JsonLines, Sqlite]

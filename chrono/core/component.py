@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 import structlog
@@ -65,15 +66,22 @@ def _silent(status: Status) -> None:
     """Tell nobody."""
 
 
+def _undescribed() -> Any:
+    """Know of no pipeline."""
+    raise LookupError("expected a component that runs in a pipeline, was one that was made by itself")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the host gives a component: its name, the time, where to report, log and record."""
+    """What the host gives a component: its name, the time, where to report, log and record, what its pipeline is."""
 
     name: str
     clock: Clock = field(default_factory=WallClock)
     report: Callable[[Status], None] = _silent
     recorder: Recorder | None = None
     logger: Any = field(default_factory=structlog.get_logger)
+    describe: Callable[[], Any] = _undescribed
+    """Returns a `Description`: how each feed of the pipeline is priced, as plain data."""
 
     def status(self, state: State, code: str = "", message: str = "", market: Market | None = None) -> None:
         """Say how things are; repeated equal words are folded by the host."""
@@ -147,7 +155,13 @@ class Config(BaseModel):
             if written := _reference(value):
                 fields = [names[key]] if key in names else cls.model_fields
                 config._references.update(dict.fromkeys(fields, written))  # noqa: SLF001 - its own class
+                config._note_items(fields, value)  # noqa: SLF001 - its own class
         return config
+
+    def _note_items(self, fields: Iterable[str], value: Any) -> None:
+        for place, item in enumerate(value if isinstance(value, list | tuple) else ()):
+            if written := _reference(item):
+                self._references.update({f"{field}.{place}": written for field in fields})
 
     @classmethod
     def _no_switch_for_a_number(cls, key: str, value: Any) -> Any:
@@ -156,9 +170,9 @@ class Config(BaseModel):
             return _spelled(value)
         return value
 
-    def written(self, name: str) -> str:
-        """Return what stands in the file for an option that came from a reference, "" for any other."""
-        return self._references.get(name, "")
+    def written(self, name: str, place: int | None = None) -> str:
+        """Return what stands in the file for an option that came from a reference, or for one item of it, else ""."""
+        return self._references.get(name if place is None else f"{name}.{place}", "")
 
     def without_secrets(self, text: str) -> str:
         """Return a text with what the file stands for in place of every secret among these options."""
@@ -168,6 +182,9 @@ class Config(BaseModel):
                 value, written = value.get_secret_value(), written or "**********"
             if written and value and isinstance(value, str):
                 text = text.replace(value, written)
+            for place, item in enumerate(value if isinstance(value, list | tuple) else ()):
+                if isinstance(item, str) and item and (hidden := self.written(name, place)):
+                    text = text.replace(item, hidden)
         return text
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -221,6 +238,9 @@ class Source(Component):
     connects: ClassVar[bool] = False
     """True where chrono owns the connection and can replay its frames."""
 
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """What the venue calls an asset, by our name, where it differs: `{"BTC": "XBT"}`."""
+
     class Config(Config):
         """Options every source has."""
 
@@ -232,6 +252,14 @@ class Source(Component):
         """The venue behind this source: what the user says, else its type where it connects, else its own name."""
         return str(self.config.group) or (self.type if self.connects else self.context.name)
 
+    def alias(self, asset: str) -> str:
+        """Return what the venue calls an asset, by `aliases`."""
+        return self.aliases.get(asset, asset)
+
+    def asset(self, alias: str) -> str:
+        """Return which asset it is that the venue calls so; the reverse of `alias`."""
+        return next((asset for asset, known in self.aliases.items() if known == alias), alias)
+
     def symbol(self, pair: Pair) -> str:
         """Return what the venue calls a pair.
 
@@ -240,7 +268,7 @@ class Source(Component):
         ValueError
             If the venue can never list it, such as a fiat quote on a venue without fiat.
         """
-        return str(pair)
+        return f"{self.alias(pair.base)}/{self.alias(pair.quote)}"
 
     @abstractmethod
     async def run(self, markets: Sequence[Market], emit: Emit) -> None:
@@ -426,6 +454,16 @@ class Sink(Component):
         """
         return None
 
+    def told(self, status: Status) -> None:
+        """Hear of a status that changed, of whatever component; called as it changes, so it must not wait."""
+
+    def listener(self) -> Callable[[Market, Tick, int], None] | None:
+        """Return what is to be told of every tick that the board takes, and when it came; None for nobody.
+
+        It is called for each tick of each source, in between two frames: it must be quick, and must not wait.
+        """
+        return None
+
     @abstractmethod
     async def publish(self, report: Report) -> None:
         """Publish one report; publishing a round again changes nothing.
@@ -437,6 +475,24 @@ class Sink(Component):
         PermanentError
             To be left stopped; the status says why.
         """
+
+
+class Migrations(NamedTuple):
+    """The migrations of tables that a plugin owns.
+
+    Attributes
+    ----------
+    name : str
+        Whose they are; their revision is kept in the table `alembic_version_NAME`.
+    folder : Path
+        Where the files of alembic's revisions lie.
+    dialect : str
+        The database that they are for, `sqlite` or `postgresql`; empty for any.
+    """
+
+    name: str
+    folder: Path
+    dialect: str = ""
 
 
 class Event(msgspec.Struct, frozen=True):

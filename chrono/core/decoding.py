@@ -95,14 +95,14 @@ class Decoding:
                 sessions.pop(key, None)
             if record.holds_frame:
                 self.frames += 1
-                session = sessions.get(key) or sessions.setdefault(key, self._source.session())
+                session = sessions.get(key) or sessions.setdefault(key, self._source.reader(record.kind).session())
                 for tick in self._ticks(record, session, where):
                     self.ticks += 1
                     yield {"ts": record.ts, "source": record.source, **self._tick(tick)}
 
     def _ticks(self, record: Record, session: Session, where: str) -> Iterator[Trade | Quote | Ticker]:
         try:
-            items = self._source.read(record.frame, session)
+            items = self._source.reader(record.kind).read(record.frame, session)
         except FrameError as error:
             self._damage(f"{where}: {error}")
             return

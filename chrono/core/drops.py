@@ -15,6 +15,9 @@ _ADVICE = {
 }
 
 
+_FLOOD = "ticks came so fast that they were folded into buckets of 100 ms: no volume is lost; nothing to do"
+
+
 class Drops:
     """Says once for each source and reason that ticks are dropped, as soon as it is more than an accident.
 
@@ -28,6 +31,10 @@ class Drops:
         """Log what is new."""
         for source, text in self._news(inlets):
             logger.warning(text, component=source, code="dropped")
+        for source, inlet in inlets.items():
+            if (source, "folded") not in self._told and (count := inlet.folded):
+                self._told.add((source, "folded"))
+                logger.info(f"{count} {_FLOOD}", component=source, code="folded")
 
     def _news(self, inlets: Mapping[str, Inlet]) -> Iterator[tuple[str, str]]:
         for source, inlet in inlets.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,28 @@ import anyio
 import msgspec
 import structlog
 
-from chrono.core.board import Inlet
+from chrono.core.board import Board, Inlet
 from chrono.core.builtin import Push
 from chrono.core.clock import Clock, WallClock
-from chrono.core.component import Component, Context, Emit, Source
+from chrono.core.component import Component, Context, Emit, Source, Status
 from chrono.core.drops import Drops, totals
-from chrono.core.errors import PermanentError, RateLimited, TransientError, first
+from chrono.core.errors import ConfigError, PermanentError, RateLimited, TransientError, first
+from chrono.core.flight import Flight, flying
+from chrono.core.listening import Listening
+from chrono.core.listings import Listings
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState
-from chrono.core.recording import Run, Writer
 from chrono.core.reporting import encode
 from chrono.core.rounds import Rounds
+from chrono.core.skew import Skew
 from chrono.core.statuses import Statuses
 from chrono.core.transport.backoff import Backoff
+from chrono.core.transport.hours import Calendar
 from chrono.core.transport.outage import pause
-from chrono.core.types import SECOND, Market, Report, Tick
+from chrono.core.types import SECOND, Report, Tick
 from chrono.core.units import Duration
+from chrono.core.writing import Keeper, Rotation, Writer, joined, noting
 
 GRACE = 5.0
 """Seconds that sinks have to deliver what is queued when a pipeline stops."""
@@ -60,10 +65,14 @@ class Engine:
         The wall clock when not given.
     record : Path or None
         A folder to record raw frames into.
+    rotation : Rotation or None
+        When a recording goes on in another file.
     rounds : int or None
         Stop after this many.
     lasts : Duration or None
         Stop after this long.
+    board : Board, optional
+        One that somebody looks on, in place of the pipeline's own.
     logger : structlog logger, optional
 
     Attributes
@@ -78,26 +87,31 @@ class Engine:
         clock: Clock | None = None,
         *,
         record: Path | None = None,
+        rotation: Rotation | None = None,
         rounds: int | None = None,
         lasts: Duration | None = None,
+        board: Board | None = None,
         logger: Any = None,
     ) -> None:
         self.pipeline = pipeline
         self.clock = clock or WallClock()
         self.logger = logger or structlog.get_logger()
         self.statuses = Statuses(pipeline.registry, self.logger)
-        self.board = pipeline.board(self.clock)
+        self.board = board or pipeline.board(self.clock)
         self.stop = anyio.Event()
         self.feeds_priced = 0
         self.unrecorded = False
         self._record = record
+        self._rotation = rotation
         self._limit = rounds
         self._lasts = lasts
         self._bereft: PermanentError | None = None
         self._writer: Writer | None = None
-        self._run: Run | None = None
         self._outlets: Sequence[Outlet] = ()
         self._drops = Drops()
+        kept = pipeline.flight_recorder
+        self._flight = None if kept is None else Flight(pipeline, kept, self.logger)
+        self._skew = Skew()
 
     async def run(self) -> Summary:
         """Run until stopped, until the rounds asked for are priced, or until the core fails.
@@ -110,20 +124,22 @@ class Engine:
         started = self.clock.now()
         # before anything is recorded: a run that is refused leaves nothing to be replayed
         state = load_state(self.pipeline.state_path)
-        writer = self._writer = Writer(self._record, started, self._stop_recording) if self._record else None
-        context = Context(self.pipeline.name, self.clock, self.statuses, writer, self.logger)
+        writer = self._writer = self._writing(started)
+        recorder = joined([each for each in (writer, self._flight) if each is not None])
+        context = Context(self.pipeline.name, self.clock, self._report, recorder, self.logger)
         self.pipeline.hand_over(context)
-        rounds = self._open_rounds(state, started)
         with contextlib.ExitStack() as files:
             if writer is not None:
-                self._run = Run(self.pipeline.schedule.every, started, msgspec.to_builtins(state), rounds.next.id)
-                writer.run(self._run)
-                files.callback(self._note_run, writer, rounds, over=True)
                 files.callback(writer.close)
             sinks = self.pipeline.sinks.values()
-            async with opened((*sinks, *self.pipeline.sources.values()), self.statuses):  # noqa: SIM117 - nested as they stop
-                async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:
-                    async with self._feeding(writer):
+            async with opened((*sinks, *self.pipeline.sources.values()), self.statuses):
+                Listening(sinks, self.statuses).to(self.board.inlets, self.pipeline.markets)
+                # a sink may take seconds to open: the rounds of that time would have nothing to go by
+                rounds = self._open_rounds(state, self.clock.now())
+                if writer is not None:
+                    writer.follow(rounds, self.pipeline.schedule.every)
+                async with delivering(sinks, self.clock, self.statuses, grace=GRACE) as self._outlets:  # noqa: SIM117 - nested as they stop
+                    async with flying(self._flight, rounds), self._feeding(recorder):
                         await self._price(rounds)
         self._save(rounds.state)
         if rounds.error is not None:
@@ -132,12 +148,27 @@ class Engine:
             raise self._bereft
         return self._summary(rounds)
 
+    def dump(self, why: str) -> None:
+        """Have the flight recorder write down what it keeps."""
+        if self._flight is not None:
+            self._flight.dump(why, self.clock.now())
+        else:
+            self.logger.warning(f"{why}: expected a flight recorder, there is none; add `flight_recorder: {{}}`")
+
+    def _report(self, status: Status) -> None:
+        self.statuses(status)
+        if self._flight is not None and status.state == "failed" and status.component in self.pipeline.sources:
+            self._flight.alarm(f"{status.component} failed: {status.message}", self.clock.now())
+
+    def _writing(self, started: int) -> Writer | None:
+        return Writer(self._record, started, self._stop_recording, self._rotation) if self._record else None
+
     def _open_rounds(self, state: PricingState, started: int) -> Rounds:
         schedule = self.pipeline.schedule
 
         def deliver(report: Report, failures: Sequence[Failure]) -> None:
             if self._writer is not None:
-                self._note_run(self._writer, rounds)
+                self._writer.note()
             self._deliver(report, failures)
 
         rounds = Rounds(self.pipeline.plans, self.board, schedule, state, deliver, schedule.after(started))
@@ -203,8 +234,11 @@ class Engine:
                 outlet.offer(report)
         self.statuses.priced(report)
         self._drops.tell(self.board.inlets, self.logger)
+        self._skew.tell(self.board.inlets, self.statuses, self.clock.now())
         if self._writer is not None:
             self._writer.flush(self.clock.now())
+        if self._flight is not None:
+            self._flight.priced(report, self.clock.now())
         self._bereft = bereft(self._outlets)
         if self._bereft is not None:
             self.stop.set()
@@ -217,22 +251,25 @@ class Engine:
             self.stop.set()
 
     @contextlib.asynccontextmanager
-    async def _feeding(self, writer: Writer | None) -> AsyncIterator[None]:
+    async def _feeding(self, keeper: Keeper | None) -> AsyncIterator[None]:
         """Run the sources that have a market; they are the first to stop."""
         async with anyio.create_task_group() as tasks:
             for name, inlet in self.board.inlets.items():
-                tasks.start_soon(self._feed, self.pipeline.sources[name], inlet, writer)
+                source = self.pipeline.sources[name]
+                tasks.start_soon(self._feed, source, inlet, keeper)
+                tasks.start_soon(Listings(source, self.pipeline.markets[name], self.statuses.latest).run)
+                tasks.start_soon(Calendar(source, self.pipeline.markets[name]).run)
             try:
                 yield
             finally:
                 tasks.cancel_scope.cancel()
 
-    async def _feed(self, source: Source, inlet: Inlet, writer: Writer | None) -> None:
+    async def _feed(self, source: Source, inlet: Inlet, keeper: Keeper | None) -> None:
         """Run one source until it ends, fails for good, or breaks its contract."""
         name = source.context.name
         markets = self.pipeline.markets[name]
-        if writer is not None:
-            inlet.on_tick = _record(writer, name, markets)
+        if keeper is not None:
+            inlet.on_tick = noting(keeper, name, markets)
         emit = inlet if source.connects else _stamping(inlet)
         backoff = Backoff(*_RETRY)
         while True:
@@ -274,29 +311,9 @@ class Engine:
             told = f"{self.pipeline.state_path}: expected to save what rounds remember, was refused: {reason}"
             self.logger.warning(f"{told}; the run goes on, and a restart begins from what was saved before")
 
-    def _note_run(self, writer: Writer, rounds: Rounds, *, over: bool = False) -> None:
-        """Write down which rounds were passed over, at once: one that is killed can never say so."""
-        known = self._run
-        if known is not None and (over or len(known.skipped) < len(rounds.skipped)):
-            # of what was not recorded to its end nobody can price the last rounds again
-            last = rounds.next.id - 1 if over and not writer.failed else None
-            self._run = msgspec.structs.replace(known, last=last, skipped=list(rounds.skipped))
-            writer.run(self._run)
-
     def _summary(self, rounds: Rounds) -> Summary:
         dropped = {outlet.sink.context.name: outlet.dropped for outlet in self._outlets if outlet.dropped}
         return Summary(rounds.priced, len(rounds.skipped), self.feeds_priced, *totals(self.board.inlets), dropped)
-
-
-def _record(writer: Writer, source: str, markets: Sequence[Market]) -> Callable[[Tick, int], None]:
-    """Return what writes down the ticks of a source that brings its own connection."""
-    pairs = {market.symbol: market.pair for market in markets}
-
-    def record(tick: Tick, received: int) -> None:
-        if tick.symbol in pairs:
-            writer.tick(source, tick, pairs[tick.symbol], received)
-
-    return record
 
 
 def _stamping(inlet: Inlet) -> Emit:
@@ -314,8 +331,10 @@ async def opened(components: Iterable[Component], statuses: Statuses) -> AsyncIt
 
     Raises
     ------
+    ConfigError
+        If what the file says of one is wrong.
     PermanentError
-        If one cannot be opened; it is named.
+        If one cannot be opened for another reason; it is named.
     """
     async with contextlib.AsyncExitStack() as stack:
         for component in components:
@@ -326,6 +345,9 @@ async def opened(components: Iterable[Component], statuses: Statuses) -> AsyncIt
                 raise PermanentError(
                     f"{component.context.name} could not start: {told}; see to it, or change its options"
                 ) from error
+            except ConfigError as error:
+                name = component.context.name
+                raise ConfigError(*(f"{name} could not start: {problem}" for problem in error.problems)) from error
             except (PermanentError, TransientError) as error:
                 raise PermanentError(f"{component.context.name} could not start: {error}") from error
             except Exception as error:

@@ -90,7 +90,10 @@ class FrameError(DataError):
         text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
         head = text if len(text) <= _HEAD else text[:_HEAD] + "…"
         subject = f"{venue}: frame" if venue else "frame"
-        super().__init__(f"{subject} {head!r}: {reason}" if head else f"{subject}: {reason}")
+        # what is no text is shown byte by byte, so that none of it reaches a terminal
+        binary = isinstance(frame, bytes) and "\N{REPLACEMENT CHARACTER}" in head
+        shown = repr(frame[:_HEAD]) if binary else repr(head)
+        super().__init__(f"{subject} {shown}: {reason}" if head else f"{subject}: {reason}")
         self.reason = reason
         self.venue = venue
         self.head = head

@@ -54,15 +54,15 @@ from decimal import InvalidOperation
 from numbers import Real
 from typing import Any, TypeAlias
 
-from chrono.core.component import Component, Secret
-from chrono.core.pricing import JUMP_MEMORY, Plan
+from chrono.core.moment import Moment, Seen
+from chrono.core.pricing import JUMP_MEMORY
 from chrono.core.prose import sentence
 from chrono.core.rates import Leg
+from chrono.core.recipes import Part, Recipe, behind
 from chrono.core.reporting import iso
 from chrono.core.rhythm import age_limit
-from chrono.core.types import SECOND, Estimate, Feed, Market, Missing, Price, Report
+from chrono.core.types import SECOND, Code, Estimate, Feed, Market, Missing, Price, Reason, Report, Verdict
 from chrono.core.windows import QuoteWindow, Window
-from chrono.core.witness import Moment, Seen, behind
 
 Tree: TypeAlias = dict[str, Any]
 
@@ -77,22 +77,22 @@ def explain(moment: Moment, feed: str) -> Tree:
         One of those that the moment was kept for.
     """
     results = {result.feed.name: result for result in (*moment.report.results, *moment.report.rates)}
-    tree = _Tree(moment, results, moment.plans[feed]).whole()
-    needed = behind(moment.plans, feed)
-    tree["rates"] = {name: _Tree(moment, results, moment.plans[name]).whole() for name in needed}
+    tree = _Tree(moment, results, moment.recipes[feed]).whole()
+    needed = behind(moment.recipes, feed)
+    tree["rates"] = {name: _Tree(moment, results, moment.recipes[name]).whole() for name in needed}
     return tree
 
 
 class _Tree:
     """One feed's tree in the making."""
 
-    def __init__(self, moment: Moment, results: Mapping[str, Price | Missing], plan: Plan) -> None:
+    def __init__(self, moment: Moment, results: Mapping[str, Price | Missing], recipe: Recipe) -> None:
         self.moment = moment
         self.results = results
-        self.plan = plan
-        self.feed: Feed = plan.feed
-        self.result = results[plan.feed.name]
-        self.seen: Seen = moment.seen[plan.feed.name]
+        self.recipe = recipe
+        self.feed: Feed = recipe.feed
+        self.result = results[recipe.feed.name]
+        self.seen: Seen = moment.seen[recipe.feed.name]
 
     @property
     def value(self) -> float | None:
@@ -123,32 +123,33 @@ class _Tree:
             "reason": reason,
             "why": reason and sentence(reason),
             "notices": [{**notice, "why": sentence(notice)} for notice in self.result.notices],
-            "aggregator": _component(self.plan.aggregator),
+            "aggregator": _part(self.recipe.aggregator),
             "detectors": [
-                {"stage": detector.stage, **_component(detector)} for detector in (*self.plan.native, *self.plan.cohort)
+                {"stage": detector.stage, **_part(detector)} for detector in (*self.recipe.native, *self.recipe.cohort)
             ],
             "markets": [self._market(market) for market in self.feed.markets],
             "decision": self._decision(),
         }
 
     def _market(self, market: Market) -> Tree:
-        aggregator = self.plan.aggregator
+        aggregator = self.recipe.aggregator
         window = self.moment.windows.get((market, aggregator.reads, aggregator.span))
         estimate = self.seen.estimates.get(market)
         converted = self.seen.converted.get(market)
         reason = self.result.dropped.get(market)
+        newest = window or estimate
         return {
             "market": str(market),
             "pair": str(market.pair),
             "group": market.group,
             "symbol": market.symbol,
             "window": window and self._window(window),
-            "rhythm_s": seconds(window.rhythm) if window and window.rhythm else None,
+            "rhythm_s": seconds(newest.rhythm) if newest and newest.rhythm else None,
             "estimate": estimate and self._estimate(estimate),
             "verdicts": [self._verdict(*said) for said in self.seen.verdicts if said[1].market == market],
             **self._ways(market, converted),
             "converted": converted and {**self._estimate(converted), "trust": converted.trust},
-            **self._freshness(converted or estimate or window),
+            **self._freshness(converted or estimate or window, reason),
             **self._weight(converted),
             "used": market in self.result.used,
             "reason": reason,
@@ -179,8 +180,8 @@ class _Tree:
             "method": estimate.method,
         }
 
-    def _verdict(self, detector: Any, verdict: Any) -> Tree:
-        name, code = verdict.detector or detector.context.name, verdict.code
+    def _verdict(self, detector: Part, verdict: Verdict) -> Tree:
+        name, code = verdict.detector or detector.name, verdict.code
         return {
             "stage": detector.stage,
             "detector": name,
@@ -192,8 +193,7 @@ class _Tree:
         }
 
     def _ways(self, market: Market, converted: Estimate | None) -> Tree:
-        first = self.plan.conversions[market]
-        other = self.plan.alternatives.get(first, ())
+        first, other = self.recipe.ways(market)
         if converted is not None and other and converted.path == tuple(map(str, other)):
             first, other = other, first
         return {"conversion": list(map(self._leg, first)), "alternative": list(map(self._leg, other))}
@@ -209,12 +209,14 @@ class _Tree:
             "confidence": price.confidence if price else 0.0,
         }
 
-    def _freshness(self, newest: Estimate | Window | None) -> Tree:
+    def _freshness(self, newest: Estimate | Window | None, reason: Reason | None) -> Tree:
         """Return how old a market may be, as pricing has it, and whether it is older."""
         if newest is None:
-            return {"stale": None, "limit_s": None}
-        fixed = self.plan.consensus.max_age
-        limit = age_limit(newest.rhythm) if fixed is None else int(fixed)
+            # a store keeps no window
+            aged = reason is not None and reason["code"] == Code.STALE
+            return {"stale": True if aged else None, "limit_s": reason["limit_s"] if reason and aged else None}
+        fixed = self.recipe.consensus.max_age
+        limit = age_limit(newest.rhythm) if fixed is None else fixed
         return {"stale": newest.age > limit, "limit_s": seconds(limit)}
 
     def _weight(self, converted: Estimate | None) -> Tree:
@@ -232,11 +234,11 @@ class _Tree:
         return {"raw_share": raw, "share": number(shares[converted.market]), "distance_bp": apart}
 
     def _decision(self) -> Tree:
-        plan, limits, agreement = self.plan, self.feed.limits, self.seen.agreement
+        recipe, limits, agreement = self.recipe, self.feed.limits, self.seen.agreement
         groups = {market.group for market in self.result.used}
         return {
-            "consensus": _component(plan.consensus),
-            "quorum": {"used": len(groups), "wanted": plan.consensus.wanted},
+            "consensus": _part(recipe.consensus),
+            "quorum": {"used": len(groups), "wanted": recipe.consensus.wanted},
             "agreed": agreement
             and {**self._value(number(agreement.value)), "confidence": number(agreement.confidence)},
             "limits": {
@@ -250,11 +252,11 @@ class _Tree:
         }
 
     def _peg(self) -> Tree | None:
-        rates = [*plan.pegs, plan.feed.name] if (plan := self.plan).pegged else list(plan.pegs)
-        return {"rates": rates, "beyond": plan.peg.beyond, "mode": plan.peg.mode} if rates else None
+        rates = [*recipe.pegs, recipe.feed.name] if (recipe := self.recipe).pegged else list(recipe.pegs)
+        return {"rates": rates, "beyond": recipe.peg.beyond, "mode": recipe.peg.mode} if rates else None
 
     def _previous(self) -> Tree | None:
-        last = self.moment.before.published.get(self.feed.name)
+        last = self.moment.published.get(self.feed.name)
         if self.feed.limits.max_jump is None or last is None:
             return None
         when = self.moment.report.round
@@ -296,10 +298,5 @@ def _newest(window: Any) -> float | None:
     return number(window.mid if isinstance(window, QuoteWindow) else window.last)
 
 
-def _component(component: Component) -> Tree:
-    shown = {str(name): _shown(value) for name, value in component.config.__repr_args__()}
-    return {"type": component.type, "options": shown}
-
-
-def _shown(value: Any) -> str | None:
-    return value.written if isinstance(value, Secret) else None if value is None else str(value)
+def _part(part: Part) -> Tree:
+    return {"type": part.type, "options": dict(part.options)}

@@ -69,8 +69,9 @@ def _story(market: _Part) -> Iterator[str]:
         yield _window(market["window"])
     if market["rhythm_s"] is not None:
         yield f"has news every {_seconds(market['rhythm_s'])}"
-    if market["stale"] is not None:
-        age = (market["converted"] or market["estimate"] or market["window"])["age_s"]
+    newest = market["converted"] or market["estimate"] or market["window"]
+    if market["stale"] is not None and newest is not None:
+        age = newest["age_s"]
         word = "stale" if market["stale"] else "fresh"
         yield f"{word}: {_seconds(age)} old, {_seconds(market['limit_s'])} are allowed"
     estimate, converted = market["estimate"], market["converted"]

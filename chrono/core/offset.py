@@ -40,6 +40,11 @@ class Offset:
         self._recent: deque[int] = deque()
         self._sorted: list[int] = []
 
+    @property
+    def measured(self) -> bool:
+        """Whether there are samples enough to speak of."""
+        return len(self._sorted) >= _FIRST_SAMPLES
+
     def measure(self, delta: int, received: int) -> None:
         """Take one sample, `received - ts_event` in nanoseconds."""
         if abs(delta) > AHEAD:

@@ -146,18 +146,24 @@ class _Work:
     def answer(self, plan: Plan) -> Price | Missing:
         """Price one feed, or say why not."""
         dropped: dict[Market, Reason] = {}
-        estimates = self.screen(plan, plan.native, self.estimates(plan, dropped), dropped)
+        first = self.estimates(plan, dropped)
+        estimates = self.screen(plan, plan.native, first, dropped)
         depegs = [found for rate in plan.pegs if (found := self.depeg(plan, rate))] if plan.pegs else []
         if depegs and plan.peg.mode == "halt":
-            return Missing(plan.feed, depegs[0], (), dropped, tuple(estimates), tuple(depegs))
+            rejected = _without(first, estimates)
+            depegged, said = tuple(depegs), tuple(estimates)
+            return Missing(plan.feed, depegs[0], (), dropped, said, depegged, rejected, None, tuple(first))
         if depegs and plan.peg.mode == "prefer_usd":
             estimates = self.without(plan, estimates, depegs, dropped)
         converted = self.convert(plan, estimates, dropped)
         if plan.pegs:
             depegs.extend(_gap(converted, plan.peg.beyond))
+        rejected = _without(first, converted)
         if plan.cohort:
-            converted = self.screen(plan, plan.cohort, Peers(converted), dropped)
-        return self.agree(plan, converted, dropped, tuple(depegs))
+            peers = self.screen(plan, plan.cohort, Peers(converted), dropped)
+            rejected += _without(converted, peers)
+            converted = peers
+        return self.agree(plan, converted, dropped, tuple(depegs), (rejected, tuple(first)))
 
     def estimates(self, plan: Plan, dropped: dict[Market, Reason]) -> list[Estimate]:
         """Collapse time: one estimate per market that has something to say, and said it lately."""
@@ -283,9 +289,15 @@ class _Work:
             return afresh
 
     def agree(
-        self, plan: Plan, estimates: Sequence[Estimate], dropped: dict[Market, Reason], notices: tuple[Reason, ...]
+        self,
+        plan: Plan,
+        estimates: Sequence[Estimate],
+        dropped: dict[Market, Reason],
+        notices: tuple[Reason, ...],
+        before: tuple[tuple[Estimate, ...], tuple[Estimate, ...]],
     ) -> Price | Missing:
-        """Collapse venues, and guard what comes out."""
+        """Collapse venues, and guard what comes out; `before` are those rejected, and all as they were quoted."""
+        rejected, quoted = before
         feed, consensus, key = plan.feed, plan.consensus, f"{plan.feed.name} {plan.consensus.context.name}"
         try:
             agreement, memory = self.remembering(consensus, key, consensus.agree_with, estimates)
@@ -298,22 +310,23 @@ class _Work:
             dropped.update(error.dropped)
             left = tuple(e.market for e in estimates if e.market not in dropped)
             refusal = {"code": Code.NO_QUORUM.value, "used": error.used, "wanted": error.wanted, **error.numbers}
-            return Missing(feed, refusal, left, dropped, tuple(estimates), notices)
+            return Missing(feed, refusal, left, dropped, tuple(estimates), notices, rejected, None, quoted)
         except Exception as error:  # noqa: BLE001 - a stranger's bug costs its feed, not the others
             self.failures.append((consensus, error))
             failed = _failed(consensus)
             dropped.update(dict.fromkeys((e.market for e in estimates), failed))
-            return Missing(feed, failed, (), dropped, tuple(estimates), notices)
+            return Missing(feed, failed, (), dropped, tuple(estimates), notices, rejected, None, quoted)
         if memory is not None:
             self.components[key] = memory
         disputed, coverage = _census(feed, used, dropped) if dropped else (0.0, 1.0)
         reason = self.refusal(plan, value, estimates, disputed) if valid else _invalid(value)
         if reason is not None:
-            return Missing(feed, reason, used, dropped, tuple(estimates), notices)
+            return Missing(feed, reason, used, dropped, tuple(estimates), notices, rejected, agreement, quoted)
         if plan.pegged and abs(value - 1.0) > plan.peg.beyond:
             notices = (*notices, _depeg(feed.name, value, plan.peg.beyond))
         said, confidence, method = tuple(estimates), trust * coverage, consensus.type
-        result = Price(feed, value, confidence, used, dropped, method, shares, said, age, rhythm, notices)
+        parts = (said, age, rhythm, notices, rejected, agreement, quoted)
+        result = Price(feed, value, confidence, used, dropped, method, shares, *parts)
         if feed.limits.max_jump is not None:
             self.published[feed.name] = Published(self.when.as_of, value, _by_group(estimates))
         return result
@@ -355,6 +368,14 @@ def _failed(component: Component) -> Reason:
 
 def _rejected(verdicts: Iterable[Verdict]) -> dict[Market, Reason]:
     return {v.market: {"code": v.code, "detector": v.detector, **v.data} for v in verdicts if not v.keep}
+
+
+def _without(before: Sequence[Estimate], after: Sequence[Estimate]) -> tuple[Estimate, ...]:
+    """Return those whose markets did not come through."""
+    if len(before) == len(after):
+        return ()
+    left = {estimate.market for estimate in after}
+    return tuple(estimate for estimate in before if estimate.market not in left)
 
 
 def _counted(estimates: Sequence[Estimate], shares: Container[Market]) -> tuple[tuple[Market, ...], int, int]:

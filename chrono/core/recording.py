@@ -7,6 +7,8 @@ One object per line::
 `kind` is `open`, `sent`, `ws`, `http`, `close`, or `tick`, which carries a normalised tick in place of a frame. Binary
 frames carry `b64` in place of `data`. A file that ends in `.gz` is compressed.
 
+Files that end in `.ticks.parquet`, as `chrono store export` writes them, are recordings of ticks, too.
+
 Beside `NAME.jsonl.gz`, `NAME.run.json` says which rounds the recorded run priced and what it remembered when it began,
 so that a replay prices the same rounds from the same state. A recording without one is priced at every round it spans.
 
@@ -16,28 +18,31 @@ its last second, which can be read up to there.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import heapq
-import io
 import itertools
+import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Annotated, Any, BinaryIO, Literal, TypeAlias
+from typing import Annotated, Any, BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from chrono.core.errors import ConfigError
-from chrono.core.types import SECOND, Pair, Quote, Side, Tick, Ticker, Trade
+from chrono.core.archive import SUFFIX, Heard, heard
+from chrono.core.archive import found as archive
+from chrono.core.reporting import plain
+from chrono.core.types import SECOND, Pair, Quote, Round, Side, Tick, Ticker, Trade
 
 VERSION = 1
 
 _LONGEST_LINE = 1 << 24
 _NAMED = 20
 _LEAP = 7 * 86_400 * SECOND
+_MICROSECOND = 1000
 _GZIP = b"\x1f\x8b"
+_PART = re.compile(r"(.+)-\d{6}\.jsonl(?:\.gz)?")
 
 Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -129,9 +134,32 @@ class Record(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Record).decode
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 Complain: TypeAlias = Callable[[str], None]
+
+
+def line(source: str, kind: str, data: bytes | str | None, ts: int, conn: int, more: Mapping[str, Any]) -> bytes:
+    """Return one line of a recording."""
+    fields: dict[str, Any] = {"v": VERSION, "ts": ts, "source": source, "conn": conn, "kind": kind}
+    if data is not None:
+        fields |= _told(data)
+    return _encode({**fields, **more}) + b"\n"
+
+
+def _told(data: bytes | str) -> dict[str, bytes | str]:
+    """Return a frame under its key: what can be read as text is, which is shorter and can be searched."""
+    if isinstance(data, str):
+        return {"data": data}
+    try:
+        return {"data": data.decode()}
+    except UnicodeDecodeError:
+        return {"b64": data}
+
+
+def account(run: Run) -> bytes:
+    """Return what stands beside a recording of a run."""
+    return msgspec.json.format(_encode(run), indent=1)
 
 
 class Damage:
@@ -162,7 +190,7 @@ def read(paths: Iterable[Path], complain: Complain) -> Iterator[Record]:
     Parameters
     ----------
     paths : iterable of Path
-        Recordings; of a directory, every `.jsonl` and `.jsonl.gz` in it.
+        Recordings; of a directory, every `.jsonl` and `.jsonl.gz` in it, and every `.ticks.parquet` in or below it.
     complain : callable
         Told, in one line each, of lines that cannot be read; they are skipped.
 
@@ -171,7 +199,38 @@ def read(paths: Iterable[Path], complain: Complain) -> Iterator[Record]:
     FileNotFoundError
         If a path does not exist, or a directory holds no recording.
     """
-    return heapq.merge(*(_lines(path, complain) for path in files(paths)), key=lambda record: record.ts)
+    # one file of a run at a time: a month of hours would be too many open ones
+    found = files(paths)
+    archived = [path for path in found if path.name.endswith(SUFFIX)]
+    others = [path for path in found if not path.name.endswith(SUFFIX)]
+    streams = [itertools.chain.from_iterable(_lines(part, complain) for part in parts) for parts in _whole(others)]
+    if archived:
+        streams.append(itertools.chain(map(_archived, heard(archived, complain))))
+    return heapq.merge(*streams, key=lambda record: record.ts)
+
+
+def _archived(row: Heard) -> Record:
+    """Return a row of an archive as a line of a recording."""
+    told = None if row.at // _MICROSECOND == row.received // _MICROSECOND else row.at
+    tick = TickRecord("trade", row.pair, row.symbol, ts_event=told)
+    match row.kind:
+        case 1:
+            tick.price, tick.size, tick.side, tick.trade_id = row.price, row.size, row.side, row.trade_id  # type: ignore[assignment]
+        case 2:
+            tick.type = "quote"
+            tick.bid, tick.ask, tick.bid_size, tick.ask_size = row.bid, row.ask, row.bid_size, row.ask_size
+        case _:
+            tick.type, tick.last, tick.volume_24h = "ticker", row.price, row.size
+    return Record(row.received, row.source, "tick", tick=tick)
+
+
+def _whole(paths: Iterable[Path]) -> Iterable[Sequence[Path]]:
+    """Put the files of one recording together, in the order of their numbers."""
+    found: dict[Path, list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        match = _PART.fullmatch(path.name)
+        found.setdefault(path.with_name(match[1]) if match else path, []).append(path)
+    return [sorted(parts) for parts in found.values()]
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
@@ -184,14 +243,13 @@ def files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        inside = (
-            sorted(p for p in path.glob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")))
-            if path.is_dir()
-            else [path]
-        )
+        inside = [path]
+        if path.is_dir():
+            inside = sorted(p for p in path.glob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")))
+            inside += archive(path)
         if not inside or not path.exists():
             raise FileNotFoundError(
-                f"{path}: expected a recording or a directory of them (.jsonl, .jsonl.gz); there is none"
+                f"{path}: expected a recording or a directory of them (.jsonl, .jsonl.gz, {SUFFIX}); there is none"
             )
         found.extend(inside)
     return found
@@ -267,8 +325,20 @@ def _apart(one: int, other: int) -> int:
     return abs(one - other)
 
 
+class Progress(Protocol):
+    """Where the rounds of a run stand."""
+
+    state: Any
+    next: Round
+    skipped: list[int]
+
+
 class Run(msgspec.Struct):
-    """What a recorded run did: `skipped` are rounds it had no time for, `stopped` is None if it was killed."""
+    """What a recorded run did: `skipped` are rounds it had no time for, `last` is None if it was killed.
+
+    Of a recording in several files, each has its own: `part` counts them from 0, `started` is the same for all. `why`
+    says what a flight recorder wrote it for.
+    """
 
     every: Annotated[int, msgspec.Meta(gt=0)]
     started: Nanoseconds
@@ -276,98 +346,14 @@ class Run(msgspec.Struct):
     first: Nanoseconds
     last: Nanoseconds | None = None
     skipped: list[int] = []
+    part: int = 0
+    why: str = ""
     version: int = VERSION
 
-
-class Writer:
-    """Appends to a recording; a second later it is on disk.
-
-    A disk that refuses ends the recording, never the run: `complain` is told once and what follows is not recorded.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    started : int
-        Nanoseconds; names the files.
-    complain : callable
-        Told, in one line, why nothing more is recorded.
-
-    Attributes
-    ----------
-    failed : bool
-        Whether the recording ended before the run.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be written to.
-    """
-
-    def __init__(self, folder: Path, started: int, complain: Complain) -> None:
-        stem = str(started)
-        self.path = folder / f"{stem}.jsonl.gz"
-        self.failed = False
-        self._run_path = folder / f"{stem}.run.json"
-        self._complain = complain
-        self._flushed = started
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._zip = gzip.open(self.path, "xb", compresslevel=3)  # noqa: SIM115 - closed by `close`
-        except OSError as error:
-            reason = "a file" if isinstance(error, FileExistsError) else f"refused: {error.strerror}"
-            raise ConfigError(f"{folder}: expected a folder to record into, was {reason}; name another") from error
-        self._stream: IO[bytes] = io.BufferedWriter(self._zip, 1 << 16)
-
-    def write(
-        self, source: str, kind: str, data: bytes | str | None = None, *, ts: int, conn: int = 0, **more: Any
-    ) -> None:
-        """Append one line."""
-        if self.failed:
-            return
-        line: dict[str, Any] = {"v": VERSION, "ts": ts, "source": source, "conn": conn, "kind": kind}
-        if isinstance(data, bytes):
-            line["b64"] = data
-        elif data is not None:
-            line["data"] = data
-        text = _encode(line | more) + b"\n"
-        with self._refusable():
-            self._stream.write(text)
-        self.flush(ts)
-
-    def tick(self, source: str, tick: Tick, pair: Pair, ts: int) -> None:
-        """Append a tick of a source that brings its own connection."""
-        self.write(source, "tick", ts=ts, tick=TickRecord.of(tick, pair))
-
-    def flush(self, now: int) -> None:
-        """Bring to disk what was written, unless that was done within the last second."""
-        if now - self._flushed >= SECOND and not self.failed:
-            self._flushed = now
-            with self._refusable():
-                self._stream.flush()
-                self._zip.flush()
-
-    def run(self, run: Run) -> None:
-        """Say what the recorded run did, in place of what was said before."""
-        draft = self._run_path.with_suffix(".draft")
-        with self._refusable():
-            draft.write_bytes(msgspec.json.format(_encode(run), indent=1))
-            draft.replace(self._run_path)
-
-    def close(self) -> None:
-        """Finish the file."""
-        with self._refusable():
-            self._stream.close()
-
-    @contextlib.contextmanager
-    def _refusable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if not self.failed:
-                self.failed = True
-                refused = f"{self.path}: expected to record, was refused: {error.strerror}"
-                self._complain(f"{refused}; nothing more is recorded, the run goes on: make room and start it again")
+    @classmethod
+    def begun(cls, rounds: Progress, every: int, started: int, part: int = 0) -> Run:
+        """Return the account of a recording that begins where rounds stand now."""
+        return cls(every, started, msgspec.to_builtins(rounds.state, enc_hook=plain), rounds.next.id, part=part)
 
 
 def runs(paths: Iterable[Path], complain: Complain) -> Sequence[Run | None]:
@@ -379,7 +365,12 @@ def runs(paths: Iterable[Path], complain: Complain) -> Sequence[Run | None]:
     complain : callable
         Told, in one line each, of those that cannot be read.
     """
-    return [_run(path.with_name(path.name.partition(".jsonl")[0] + ".run.json"), complain) for path in files(paths)]
+    return [_run(beside(path), complain) for path in files(paths)]
+
+
+def beside(recording: Path) -> Path:
+    """Return where it is told what the recorded run did."""
+    return recording.with_name(recording.name.partition(".jsonl")[0] + ".run.json")
 
 
 def _run(path: Path, complain: Complain) -> Run | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -15,12 +17,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from chrono import hookspecs
-from chrono.core.component import Aggregator, Component, Consensus, Detector, Event, Sink, Source
+from chrono.core.component import Aggregator, Component, Consensus, Detector, Event, Migrations, Sink, Source
 from chrono.core.errors import PluginError, UnknownType
 from chrono.core.types import Kind
 
 GROUP = "chrono"
 CORE = "chrono-oracle"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 KINDS: Mapping[str, tuple[str, type[Component]]] = {
     "source": ("chrono_sources", Source),
@@ -130,6 +134,26 @@ class Registry:
                 broken.append(error)
         return sorted(self._entries.values(), key=lambda e: (list(KINDS).index(e.kind), e.cls.type)), broken
 
+    def migrations(self) -> tuple[Sequence[Migrations], Sequence[PluginError]]:
+        """Import everything that is installed; return the migrations that are offered, and what does not work."""
+        _, broken = self.entries()
+        found: dict[str, Migrations] = {}
+        problems = list(broken)
+        for implementation in self._manager.hook.chrono_migrations.get_hookimpls():
+            distribution, _, name = implementation.plugin_name.rpartition(":")
+            try:
+                offered: list[Any] = list(implementation.function())  # type: ignore[call-overload]
+            except Exception as error:  # noqa: BLE001 - one plugin must not keep the others from theirs
+                reason = f"hook chrono_migrations expected to return Migrations, raised {type(error).__name__}: {error}"
+                problems.append(PluginError(reason, plugin=name, distribution=distribution))
+                continue
+            for each in offered:
+                if reason := _no_migrations(each, found):
+                    problems.append(PluginError(reason, plugin=name, distribution=distribution))
+                else:
+                    found[each.name] = each
+        return [found[name] for name in sorted(found)], problems
+
     def notify(self, event: Event) -> Mapping[str, Exception]:
         """Tell every loaded plugin of an event; return what they raised, by plugin."""
         failures = {}
@@ -207,6 +231,18 @@ class Registry:
             reason = f"{kind} type {name!r} is also offered by {taken.distribution}; uninstall one of the two"
             raise PluginError(reason, plugin=name, distribution=distribution)
         self._entries[kind, name] = Entry(kind, cls, distribution, version)
+
+
+def _no_migrations(offered: Any, found: Mapping[str, Migrations]) -> str:
+    """Say what is wrong with what a plugin offers as migrations."""
+    if not isinstance(offered, Migrations) or not _NAME.fullmatch(str(offered.name)):
+        wanted = "Migrations with a name in lower snake case"
+        return f"hook chrono_migrations expected to return {wanted}, was {offered!r}"
+    if not Path(offered.folder).is_dir():
+        return f"hook chrono_migrations expected a folder of migrations, was {offered.folder}; reinstall it"
+    if found.get(offered.name, offered) != offered:
+        return f"migrations {offered.name!r} are also offered by another plugin; uninstall one of the two"
+    return ""
 
 
 def _a(kind: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from chrono.core.component import Context
 from chrono.core.drops import Drops, totals
 from chrono.core.engine import Summary, opened, restore
 from chrono.core.errors import ConfigError, FrameError
+from chrono.core.listening import Listening
 from chrono.core.outlet import Outlet, bereft, delivering
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Failure, PricingState, price
-from chrono.core.recording import Complain, Damage, Record, Run, files, read, runs
+from chrono.core.recording import Complain, Damage, Record, Run, beside, files, read, runs
 from chrono.core.rounds import Pricer, Rounds
 from chrono.core.statuses import Statuses
 from chrono.core.transport.codec import FrameSource, Session
@@ -95,9 +96,9 @@ class Feeder:
         key = record.source, record.conn
         session = self._sessions.get(key)
         if session is None:
-            session = self._sessions[key] = source.session()
+            session = self._sessions[key] = source.reader(record.kind).session()
         try:
-            items = source.read(record.frame, session)
+            items = source.reader(record.kind).read(record.frame, session)
         except FrameError as error:
             self._spoilt(record, str(error))
             return
@@ -172,10 +173,11 @@ class Replay:
         self.pipeline.hand_over(Context(self.pipeline.name, self.clock, self._statuses, None, self._logger))
         spans = _spans(self._paths, self.pipeline.schedule, self._logger.warning)
         sinks = self.pipeline.sinks.values()
-        async with opened(sinks, self._statuses):  # noqa: SIM117 - nested as they stop
+        async with opened(sinks, self._statuses):
+            listening = Listening(sinks, self._statuses)
             async with delivering(sinks, WallClock(), self._statuses, grace=math.inf, patient=True) as outlets:
                 for span in spans:
-                    await self._replay(span, outlets)
+                    await self._replay(span, outlets, listening)
         self.damaged = self._damage.count + self._feeder.damaged
         if self._error is not None:
             raise self._error
@@ -187,7 +189,7 @@ class Replay:
             raise left
         return Summary(**self._counts, dropped={})
 
-    async def _replay(self, span: _Span, outlets: Sequence[Outlet]) -> None:
+    async def _replay(self, span: _Span, outlets: Sequence[Outlet], listening: Listening) -> None:
         """Replay one run, or all recordings where they do not say, on a board of its own."""
         schedule, board = self.pipeline.schedule, self.pipeline.board(self.clock)
         records = read(span.paths, self._damage)
@@ -197,6 +199,7 @@ class Replay:
         start = schedule.after(first.ts) if span.first is None else schedule.round(span.first)
         rounds = Rounds(self.pipeline.plans, board, schedule, span.state, self._deliver, start, self._pricer)
         self._feeder.begin(board.inlets)
+        listening.to(board.inlets, self.pipeline.markets)
         for outlet in outlets:
             await outlet.restart()
         for record in itertools.chain((first,), records):
@@ -265,7 +268,7 @@ class _Span:
 
     def __init__(self, paths: Sequence[Path], run: Run | None, schedule: Schedule) -> None:
         self.paths = paths
-        self.state = PricingState() if run is None else _state(run)
+        self.state = PricingState() if run is None else _state(run, beside(paths[0]))
         self.first = None if run is None else run.first
         self.until = None if run is None or run.last is None else schedule.round(run.last + 1).as_of
         self.skipped = set() if run is None else set(run.skipped)
@@ -280,23 +283,39 @@ def _spans(paths: Sequence[Path], schedule: Schedule, complain: Complain) -> Seq
     """
     recordings = files(paths)
     found = [(run, path) for run, path in zip(runs(recordings, complain), recordings, strict=True) if run is not None]
-    known = sorted(found, key=lambda each: each[0].first)
-    told = [run for run, _ in known]
-    if len(known) < len(recordings) or any(run.every != schedule.every for run in told):
+    if len(found) < len(recordings) or any(run.every != schedule.every for run, _ in found):
         return [_Span(paths, None, schedule)]
+    known = _whole(sorted(found, key=lambda each: (each[0].first, each[0].started, each[0].part)))
+    told = [run for run, _ in known]
     if all(before.last is None or before.last < after.first for before, after in itertools.pairwise(told)):
-        return [_Span([path], run, schedule) for run, path in known]
+        return [_Span(parts, run, schedule) for run, parts in known]
     whole = msgspec.structs.replace(told[0], last=told[-1].last, skipped=[id for run in told for id in run.skipped])
-    return [_Span(paths, whole, schedule)]
+    return [_Span(recordings, whole, schedule)]
 
 
-def _state(run: Run) -> PricingState:
+def _whole(found: Iterable[tuple[Run, Path]]) -> Sequence[tuple[Run, list[Path]]]:
+    """Put the files of a run together, as far as none between them is missing."""
+    known: list[tuple[Run, list[Path]]] = []
+    ends: dict[tuple[Path, int], int] = {}
+    for run, path in found:
+        at = ends.get((path.parent, run.started))
+        if run.part and at is not None and known[at][0].part == run.part - 1:
+            before, parts = known[at]
+            joined = {"last": run.last, "skipped": [*before.skipped, *run.skipped], "part": run.part}
+            known[at] = msgspec.structs.replace(before, **joined), [*parts, path]
+        else:
+            ends[path.parent, run.started] = len(known)
+            known.append((run, [path]))
+    return known
+
+
+def _state(run: Run, path: Path) -> PricingState:
     """Return what rounds remembered when a run began; another state would give other prices."""
     try:
         return restore(run.state)
     except (msgspec.MsgspecError, ValueError) as error:
         told = f"expected a recorded state of this version of chrono, was not: {error}"
-        raise ConfigError(f"{told}; remove {run.started}.run.json to price every round from none") from error
+        raise ConfigError(f"{told}; remove {path} to price every round from none") from error
 
 
 class _Pace:

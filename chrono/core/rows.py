@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import islice
 from operator import mul
 from typing import Any
 
@@ -49,6 +50,7 @@ class Rows(ABC):
         "beat",
         "book",
         "columns",
+        "folded",
         "full",
         "horizon",
         "lent",
@@ -76,6 +78,7 @@ class Rows(ABC):
         self.beat = 0
         self.rhythm = 0
         self.full = _SPARE
+        self.folded = 0
         self.lent = False
 
     @abstractmethod
@@ -143,28 +146,18 @@ class Rows(ABC):
     def fold(self, count: int) -> None:
         """Merge the first `count` rows into buckets."""
         self.own()
-        into = -1
-        bucket = None
-        for row in range(count):
-            key = self.ts[row] // BUCKET
-            if key == bucket:
-                self.merge(into, row)
-            else:
-                into, bucket = into + 1, key
-                self.move(into, row)
-            self.ts[into] = self.ts[row]
-        for column in self.columns:
-            del column[into + 1 : count]
-        del self.ts[into + 1 : count]
+        times, last, row = self.ts, [], 0
+        while row < count:
+            row = bisect_left(times, (times[row] // BUCKET + 1) * BUCKET, row, count)
+            last.append(row - 1)
+        self.merge(last)
+        times[:count] = array("q", [times[row] for row in last])
+        self.folded += count - len(last)
 
-    def move(self, into: int, row: int) -> None:
-        """Copy the values of a row."""
+    def merge(self, last: Sequence[int]) -> None:
+        """Fold the rows up to each of the `last` into one: of a state, such as a quote, the last one stands."""
         for column in self.columns:
-            column[into] = column[row]
-
-    def merge(self, into: int, row: int) -> None:
-        """Fold a row into its bucket: of a state, such as a quote, the last one stands."""
-        self.move(into, row)
+            column[: last[-1] + 1] = array("d", [column[row] for row in last])
 
     def cut(self, as_of: int, span: int) -> Window | None:
         """Return the window of `span` nanoseconds up to `as_of`, None where nothing was ever seen."""
@@ -268,15 +261,24 @@ class Trades(Rows):
         super().fold(count)
         del self._traded[:]
 
-    def merge(self, into: int, row: int) -> None:
-        prices, sizes, prints = self.columns
-        size = sizes[into] + sizes[row]
-        if size > 0:
-            prices[into] = (prices[into] * sizes[into] + prices[row] * sizes[row]) / size
-        else:
-            prices[into] = prices[row]
-        sizes[into] = size
-        prints[into] += prints[row]
+    def merge(self, last: Sequence[int]) -> None:
+        # one pass per trade of a flood, in the order of the trades: sums of floats depend on it
+        count, first = last[-1] + 1, 0
+        prices, sizes, prints = (array("d") for _ in self.columns)
+        rows = zip(*(column[:count] for column in self.columns), strict=True)
+        for row in last:
+            price, size, number = next(rows)
+            for traded, more, times in islice(rows, row - first):
+                total = size + more
+                price = (price * size + traded * more) / total if total > 0.0 else traded
+                size = total
+                number += times
+            prices.append(price)
+            sizes.append(size)
+            prints.append(number)
+            first = row + 1
+        for column, folded in zip(self.columns, (prices, sizes, prints), strict=True):
+            column[:count] = folded
 
     def turnover(self, start: int, opens: int, span: int) -> float:  # noqa: ARG002 - for quotes, whose rows are others
         if len(self._traded) < len(self.ts):

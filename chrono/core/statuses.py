@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from chrono.core.component import Component, Event, Status
 from chrono.core.pricing import Forgotten
 from chrono.core.registry import Registry
-from chrono.core.types import Report
+from chrono.core.types import SECOND, Report
 
 _WARN = {"degraded", "waiting", "failed"}
+_MINUTE = 60 * SECOND
+_A_FEW = 5
+
+
+class _Lines:
+    """Log lines of one kind: how many of this minute, and how many were left out."""
+
+    __slots__ = ("_count", "_left_out", "_since")
+
+    def __init__(self) -> None:
+        self._since = self._count = self._left_out = 0
+
+    def another(self, now: int) -> int | None:
+        """Return how many were left out before this one, None if it is left out itself."""
+        if not 0 <= now - self._since < _MINUTE:
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count > _A_FEW:
+            self._left_out += 1
+            return None
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 class Statuses:
-    """The newest status of each component and market; equal ones are said once.
+    """The newest status of each component and market; equal ones are said once, and lines of one kind are folded.
 
     Attributes
     ----------
     latest : dict of (str, str) to Status
         By component and market, the market empty for the component itself.
+    listeners : list of callable
+        Told of each that is news, folded or not.
     """
 
     def __init__(self, registry: Registry, logger: Any) -> None:
         self.latest: dict[tuple[str, str], Status] = {}
+        self.listeners: list[Callable[[Status], None]] = []
         self._registry = registry
         self._logger = logger
         self._failed: set[str] = set()
+        self._lines: dict[tuple[str, str, str], _Lines] = {}
 
     def __call__(self, status: Status) -> None:
         """Take a status; tell the plugins and the log if it is news."""
@@ -35,9 +62,17 @@ class Statuses:
         self.latest[key] = status
         if before is not None and (before.state, before.code) == (status.state, status.code):
             return
+        for listener in self.listeners:
+            listener(status)
         again = before is not None and before.state in _WARN
         say = self._logger.warning if status.state in _WARN else self._logger.info if again else self._logger.debug
-        more = {"market": str(status.market)} if status.market is not None else {}
+        more: dict[str, Any] = {"market": str(status.market)} if status.market is not None else {}
+        folded = self._folded(status)
+        if folded is None:
+            self._tell(Event("status", status=status))
+            return
+        if folded:
+            more["folded"] = folded
         say(
             status.message or (f"{status.state} again" if again else status.state),
             component=status.component,
@@ -46,6 +81,27 @@ class Statuses:
             **more,
         )
         self._tell(Event("status", status=status))
+
+    def _folded(self, status: Status) -> int | None:
+        """Return how many lines like this one were left out before it, None if it is left out, too.
+
+        Of a component's lines of one kind, the first few of a minute are logged: a venue that takes two hundred markets
+        with it, or one that flaps all day, is no flood.
+        """
+        if status.state == "failed":
+            return 0
+        lines = self._lines.setdefault((status.component, status.state, status.code), _Lines())
+        return lines.another(status.at)
+
+    def state(self, component: str) -> str:
+        """Return the state of a component, empty where it has said nothing yet."""
+        status = self.latest.get((component, ""))
+        return "" if status is None else status.state
+
+    def code(self, component: str) -> str:
+        """Return the code of a component's status, empty where it has said nothing yet."""
+        status = self.latest.get((component, ""))
+        return "" if status is None else status.code
 
     def priced(self, report: Report) -> None:
         """Tell the plugins of a round."""

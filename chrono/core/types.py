@@ -161,13 +161,22 @@ class Reconnect(msgspec.Struct, frozen=True, gc=False):
 
 
 class RateLimit(msgspec.Struct, frozen=True, gc=False):
-    """The venue asks in-band for a pause of `retry_after` seconds."""
+    """The venue asks in-band for a pause of `retry_after` seconds: of this connection, or of all from our `address`."""
 
     retry_after: float
     reason: str = ""
+    address: bool = False
 
 
 Signal: TypeAlias = Ack | Rejected | Reply | Reconnect | RateLimit
+
+
+class Listing(msgspec.Struct, frozen=True, gc=False):
+    """What a venue says of one of its markets; `pair` in our names, None for what is no pair."""
+
+    symbol: str
+    pair: Pair | None = None
+    state: Literal["trading", "halted", "delisted"] = "trading"
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
@@ -258,7 +267,9 @@ class Price(msgspec.Struct, frozen=True):
     """A feed's value and what made it.
 
     `value` is unrounded, `age` and `rhythm` are medians over the markets used, in nanoseconds; `notices` say what an
-    operator should know although there is a value, such as a stablecoin off its peg.
+    operator should know although there is a value, such as a stablecoin off its peg. `estimates` are what the venues'
+    agreement was made of, `rejected` those that were dropped on the way there, as they were then: before conversion in
+    their own quote. `quoted` are all that there were, in their markets' own quotes.
     """
 
     feed: Feed
@@ -272,10 +283,16 @@ class Price(msgspec.Struct, frozen=True):
     age: int
     rhythm: int = 0
     notices: tuple[Reason, ...] = ()
+    rejected: tuple[Estimate, ...] = ()
+    agreement: Agreement | None = None
+    quoted: tuple[Estimate, ...] = ()
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """Why a feed has no value this round, with who was dropped and why."""
+    """Why a feed has no value this round, with who was dropped and why.
+
+    `agreement` is what the venues agreed on where that was refused; the others are as a price's.
+    """
 
     feed: Feed
     reason: Reason
@@ -283,6 +300,9 @@ class Missing(msgspec.Struct, frozen=True):
     dropped: Mapping[Market, Reason]
     estimates: tuple[Estimate, ...] = ()
     notices: tuple[Reason, ...] = ()
+    rejected: tuple[Estimate, ...] = ()
+    agreement: Agreement | None = None
+    quoted: tuple[Estimate, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

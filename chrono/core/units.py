@@ -1,4 +1,4 @@
-"""Values that carry their unit in the text: `10s`, `250ms`, `2%`, `5bp`."""
+"""Values that carry their unit in the text: `10s`, `250ms`, `2%`, `5bp`, `100MB`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _NANOSECONDS = {
     "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }
+_SIZE = re.compile(_NUMBER + r"\s*(kB|MB|GB)")
+_BYTES = {"kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _SHARE = re.compile(_NUMBER + r"\s*(%|bp)")
 _MOVE = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(%|bp)")
 _PARTS = {"%": 100.0, "bp": 10_000.0}
@@ -73,6 +75,52 @@ class Duration(int):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["10s", "250ms", "5m"]}
+
+
+class Size(int):
+    """A number of bytes, written with its unit.
+
+    Examples
+    --------
+    >>> int(Size("1.5MB")), str(Size("256MB"))
+    (1500000, '256MB')
+    """
+
+    def __new__(cls, value: str | int) -> Self:
+        if isinstance(value, int):
+            return super().__new__(cls, value)
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(f"expected a size with its unit like 500kB, 100MB or 1GB, was {value!r}")
+        number, unit = match.groups()
+        whole, _, part = number.partition(".")
+        return super().__new__(cls, (int(whole + part) * _BYTES[unit]) // 10 ** len(part))
+
+    def __str__(self) -> str:
+        for unit in ("GB", "MB", "kB"):
+            if self and self % _BYTES[unit] == 0:
+                return f"{self // _BYTES[unit]}{unit}"
+        return f"{self / _BYTES['kB']:g}kB"
+
+    __repr__ = __str__
+
+    @classmethod
+    def _validate(cls, value: Any) -> Size:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(f"expected a size with its unit like 500kB, 100MB or 1GB, was {value!r}")
+        return cls(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._validate, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{_SIZE.pattern}$", "examples": ["500kB", "100MB", "1GB"]}
 
 
 class Share(float):

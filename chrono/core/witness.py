@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,125 +16,17 @@ import msgspec
 
 from chrono.core.component import Component, Detector
 from chrono.core.errors import ConfigError
+from chrono.core.moment import Moment, Seen
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Outcome, Plan, PricingState, Windows, price
+from chrono.core.recipes import Part, Recipe, behind
 from chrono.core.registry import Registry
 from chrono.core.replay import Replay
 from chrono.core.reporting import iso
-from chrono.core.types import SECOND, Agreement, Estimate, Kind, Market, Report, Round, Verdict
+from chrono.core.types import Agreement, Estimate, Kind, Market, Round, Verdict
 from chrono.core.windows import Window
 
-_ROUND = re.compile(r"round:([0-9]{1,19})")
-_UNIX = re.compile(r"[0-9]{1,19}")
-_FRACTION = re.compile(r"(.+[T ]\d\d:?\d\d:?\d\d)[.,](\d+)(.*)", re.ASCII)
-_SECONDS_BELOW, _NANOSECONDS_FROM = 10**11, 10**17
-_LAST = 2**63
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 C = TypeVar("C", bound=Component)
-
-
-def instant(text: str, every: int) -> int:
-    """Return the nanoseconds that a time written by a person stands for.
-
-    Parameters
-    ----------
-    text : str
-        ISO 8601, in UTC where no offset is stated; whole Unix seconds or nanoseconds; or `round:ID`.
-    every : int
-        Nanoseconds between rounds.
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-
-    Examples
-    --------
-    >>> instant("2026-11-22T11:15:00.000000001+01:00", 10**9) == instant("1795342500000000001", 10**9)
-    True
-    >>> instant("1795342500", 10**9) == instant("round:1795342500", 10**9) == instant("2026-11-22 10:15", 10**9)
-    True
-    """
-    if match := _ROUND.fullmatch(text):
-        found = int(match[1]) * every
-    elif _UNIX.fullmatch(text):
-        number = int(text)
-        if _SECONDS_BELOW <= number < _NANOSECONDS_FROM:
-            raise ValueError(
-                f"expected Unix seconds or nanoseconds, was {text}, which is neither; write all its digits"
-            )
-        found = number * SECOND if number < _SECONDS_BELOW else number
-    else:
-        found = _iso(text)
-    if not 0 <= found < _LAST:
-        raise ValueError(f"expected a time between 1970 and 2262, was {text!r}")
-    return found
-
-
-def _iso(text: str) -> int:
-    whole, digits = text.strip(), ""
-    if match := _FRACTION.fullmatch(whole):
-        whole, digits = match[1] + match[3], match[2]
-    try:
-        told = datetime.fromisoformat(whole)
-        passed = (told if told.tzinfo else told.replace(tzinfo=UTC)) - _EPOCH
-        if passed.microseconds:
-            raise ValueError("a fraction of something other than a second")
-    except (ValueError, OverflowError):
-        wanted = "a time like 2026-11-22T10:15:00Z, Unix seconds or nanoseconds, or round:1795342500"
-        raise ValueError(f"expected {wanted}, was {text!r}") from None
-    return (passed.days * 86_400 + passed.seconds) * SECOND + int(digits[:9].ljust(9, "0"))
-
-
-@dataclass
-class Seen:
-    """What the components behind one feed were given and said in one round.
-
-    Attributes
-    ----------
-    estimates : dict of Market to Estimate
-        What the aggregator made of windows, each in its market's own quote.
-    verdicts : list of (Detector, Verdict)
-        What detectors said, in their order.
-    converted : dict of Market to Estimate
-        What reached the cohort, in the feed's quote.
-    agreement : Agreement or None
-        What the consensus concluded, whether or not it was published.
-    """
-
-    estimates: dict[Market, Estimate] = field(default_factory=dict)
-    verdicts: list[tuple[Detector, Verdict]] = field(default_factory=list)
-    converted: dict[Market, Estimate] = field(default_factory=dict)
-    agreement: Agreement | None = None
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One round and all that its prices were made of; a tree needs nothing else.
-
-    Attributes
-    ----------
-    asked : int
-        The instant, in nanoseconds, that it was looked for.
-    report : Report
-        What was published.
-    plans : mapping of str to Plan
-        How the feed and the rates behind it are priced.
-    seen : mapping of str to Seen
-        What went on there.
-    windows : mapping of (Market, Kind, int) to Window or None
-        What the board had, by market, kind and nanoseconds; None where nothing was ever seen.
-    before : PricingState
-        What was remembered of earlier rounds.
-    """
-
-    asked: int
-    report: Report
-    plans: Mapping[str, Plan]
-    seen: Mapping[str, Seen]
-    windows: Mapping[tuple[Market, Kind, int], Window | None]
-    before: PricingState
 
 
 class Witness:
@@ -171,6 +61,7 @@ class Witness:
         self._first: Round | None = None
         self._last: Round | None = None
         needed = _known(pipeline, feed)
+        self._recipes = {name: Recipe.of(plan) for name, plan in needed.items()}
         self._plans = {name: self._watched(plan) for name, plan in needed.items()}
         plans = [self._plans.get(plan.feed.name, plan) for plan in pipeline.plans]
         # nobody is to be told of what is long past
@@ -196,7 +87,7 @@ class Witness:
 
     def _price(self, plans: Sequence[Plan], windows: Windows, state: PricingState, when: Round) -> Outcome:
         self._now = {name: Seen() for name in self._plans}
-        found: dict[tuple[Market, Kind, int], Window | None] = {}
+        found: dict[tuple[Market, str, int], Window | None] = {}
 
         def watched(market: Market, kind: Kind, span: int, as_of: int) -> Window | None:
             window = found[market, kind, span] = windows(market, kind, span, as_of)
@@ -206,7 +97,7 @@ class Witness:
         self._first = self._first or when
         self._last = when
         if when.id <= self._wanted:
-            self._moment = Moment(self._asked, outcome.report, self._plans, self._now, found, state)
+            self._moment = Moment(self._asked, outcome.report, self._recipes, self._now, found, state.published)
         if when.id >= self._wanted and self._moment is not None:
             self.replay.stop.set()
         return outcome
@@ -231,13 +122,15 @@ class Witness:
         return watched
 
     def _screen(self, name: str, detector: Detector, *, of_cohort: bool = False) -> Callable[[Any], Any]:
+        part = Part.of(detector)
+
         def watching(screen: Callable[[Sequence[Estimate], Any], Any]) -> Callable[[Sequence[Estimate], Any], Any]:
             def watched(estimates: Sequence[Estimate], state: Any) -> Any:
                 if of_cohort:
                     self._reached(name, estimates)
                 said, memory = screen(estimates, state)
                 verdicts = tuple(said)
-                self._now[name].verdicts += [(detector, each) for each in verdicts if isinstance(each, Verdict)]
+                self._now[name].verdicts += [(part, each) for each in verdicts if isinstance(each, Verdict)]
                 return verdicts, memory
 
             return watched
@@ -276,20 +169,8 @@ def _known(pipeline: Pipeline, feed: str) -> dict[str, Plan]:
     plans = {plan.feed.name: plan for plan in pipeline.plans}
     if feed not in plans:
         raise ConfigError(_unknown(feed, plans))
-    return {name: plans[name] for name in (feed, *behind(plans, feed))}
-
-
-def behind(plans: Mapping[str, Plan], feed: str) -> Sequence[str]:
-    """Return the rates that a feed needs and those that they need, each once."""
-    return list(dict.fromkeys(_rates(plans, feed)))
-
-
-def _rates(plans: Mapping[str, Plan], feed: str) -> Iterator[str]:
-    plan = plans[feed]
-    for legs in (*plan.conversions.values(), *plan.alternatives.values()):
-        for leg in legs:
-            yield leg.rate
-            yield from _rates(plans, leg.rate)
+    recipes = {name: Recipe.of(plan) for name, plan in plans.items()}
+    return {name: plans[name] for name in (feed, *behind(recipes, feed))}
 
 
 def _unknown(feed: str, plans: Mapping[str, Plan]) -> str:

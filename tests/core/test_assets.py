@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chrono.core.assets import RENAMES, Rename, rename
+from chrono.core.assets import COLLISIONS, RENAMES, Rename, collision, rename
 from chrono.core.build import build
 from chrono.core.clock import VirtualClock
 from chrono.core.errors import ConfigError
@@ -71,8 +71,40 @@ def test_another_coin_is_refused() -> None:
 
 
 @pytest.mark.parametrize("known", RENAMES, ids=lambda known: known.new)
-def test_names_overlap(known: Rename) -> None:
-    """There is no gap between the two, and the new one is valid for good."""
+def test_names_leave_no_gap(known: Rename) -> None:
+    """Two names of one unit overlap, those of two units meet on the day; the new one is valid for good."""
     (_, until), (since, end) = known.valid(known.old), known.valid(known.new)
-    assert since < until
+    assert since < until or (since == until == at(known.on.isoformat()) and known.ratio != 1)
     assert end == 2**63 - 1
+
+
+def test_another_unit_is_no_other_name() -> None:
+    """What is worth a quarter is not mixed with what it came from: the old market ends on the day."""
+    text = TEXT.replace("POL", "MANTRA").replace("MATIC", "OM")
+    with pytest.raises(ConfigError, match="expected a market of MANTRA, was"):
+        build(text, Registry(found=()))
+    (known,) = [each for each in RENAMES if each.old == "OM"]
+    assert known.ratio == 4
+    assert known.valid("OM") == (0, at("2026-03-04"))
+
+
+def test_assets_are_listed_once() -> None:
+    """No name is old twice, and no ticker of a venue has two meanings at one time."""
+    assert len({known.old for known in RENAMES}) == len(RENAMES)
+    assert len({(each.venue, each.ticker) for each in COLLISIONS}) == len(COLLISIONS)
+
+
+@pytest.mark.parametrize(
+    ("venue", "ticker", "day", "means"),
+    [
+        ("bybit", "GRAM", "2026-06-10", "the jetton of 2024"),
+        ("bybit", "GRAM", "2026-07-10", None),
+        ("kraken", "GRAM", "2026-06-10", None),
+        ("htx", "HOT", "2026-07-10", "Hydro Protocol"),
+        ("htx", "BTC", "2026-07-10", None),
+    ],
+)
+def test_a_ticker_may_be_another_asset_at_one_venue(venue: str, ticker: str, day: str, means: str | None) -> None:
+    """Only there, and only for its time."""
+    known = collision(venue, ticker, at(day))
+    assert (known and known.means) == means

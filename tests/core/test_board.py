@@ -7,9 +7,12 @@ import random
 from decimal import Decimal
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from chrono.core.board import Board, Inlet
 from chrono.core.clock import VirtualClock
+from chrono.core.drops import Drops
 from chrono.core.offset import AHEAD, Offset
 from chrono.core.rows import BUCKET, IDS, RAW
 from chrono.core.types import SECOND, Market, Pair, Quote, Tick, Ticker, Trade
@@ -288,6 +291,20 @@ def test_flood_folds_into_buckets_and_keeps_its_sums() -> None:
     assert window.turnover == pytest.approx(math.fsum(p * q for p, q in prints) / 10)
     assert window.last == prints[-1][0]
     assert (window.ts[1:] >= window.ts[:-1]).all()
+    assert inlet.folded == len(prints) - len(window)
+
+
+def test_folding_is_told_once() -> None:
+    """Of a source, with how many and that there is nothing to do."""
+    made, inlet = board()
+    drops = Drops()
+    for second in range(3):
+        for number in range(5_000):
+            at = NOW + second * SECOND + number * 20_000
+            inlet(trade(at=at), at)
+        with capture_logs() as logs:
+            drops.tell(made.inlets, structlog.get_logger())
+        assert [log["code"] for log in logs] == (["folded"] if second == 0 else [])
 
 
 def test_a_long_window_never_becomes_a_short_one() -> None:

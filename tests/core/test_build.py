@@ -262,7 +262,7 @@ demo, every 1s
 │  ├─ v2:BTC/USD
 │  └─ v2:BTC/USDT × USDT/USD
 ├─ USDT/USD, a rate, not published
-│  ├─ aggregator steady(window=60s, band=0.1%)
+│  ├─ aggregator steady(window=300s, count=60, band=0.1%)
 │  ├─ detector flatline(every=10s, move=0.5%)
 │  ├─ detector deviation(noise_floor=0.06%, max_rejected=40%, release=10s, max_deviation=8.0)
 │  ├─ detector drift(noise_floor=0.03%, max_rejected=40%, release=10s, allowance=4.0, threshold=100.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,8 @@ from chrono.core.errors import PermanentError, RateLimited, TransientError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import PricingState
 from chrono.core.recording import read
-from chrono.core.types import SECOND, Estimate, Market, Report, Trade
+from chrono.core.transport import PollingSource
+from chrono.core.types import SECOND, Estimate, Listing, Market, Pair, Report, Trade
 from chrono.core.windows import TradeWindow
 from tests.core.conftest import Kept, Make
 
@@ -111,6 +113,49 @@ async def test_sinks_open_first_and_close_last(make: Make) -> None:
         "sink closed",
     ]
     assert _LOG.index("published") < _LOG.index("source closed")
+
+
+class Lister(PollingSource):
+    """Prints at once, and never finishes saying what the venue lists unless the test says what."""
+
+    type = "lister"
+    found: list[Listing] = []
+
+    def http(self) -> Any:
+        return contextlib.nullcontext()
+
+    def request(self, symbols: Sequence[str]) -> Any:
+        return ()
+
+    def parse(self, frame: Any) -> Any:
+        return ()
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        emit(Trade(markets[0].symbol, 100.0, 1.0))
+        await anyio.sleep_forever()
+
+    async def listings(self, http: Any) -> Any:
+        if not self.found:
+            _LOG.append("asked for listings")
+            await anyio.sleep_forever()
+        return self.found
+
+
+@pytest.mark.parametrize("listed", [[], [Listing("ETH/USD", Pair("ETH", "USD"))]])
+async def test_listings_are_read_beside_the_rounds(make: Make, listed: list[Listing]) -> None:
+    """A venue that does not answer holds up nothing; one that does changes statuses and no price."""
+    Lister.found = listed
+    pipeline = make(TEXT + "sources: {lister: {}}\n", source=[Lister])
+    engine = Engine(pipeline, VirtualClock(START))
+    with anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            group.start_soon(engine.run)
+            while not (kept(pipeline) and (("lister", "lister:BTC/USD") in engine.statuses.latest or _LOG)):  # noqa: ASYNC110 - no event tells
+                await anyio.sleep(0.001)
+            engine.stop.set()
+    assert kept(pipeline)[0].prices["BTC/USD"].value == 100.0
+    told = engine.statuses.latest.get(("lister", "lister:BTC/USD"))
+    assert (told and told.code) == ("unlisted" if listed else None)
 
 
 async def test_rounds_are_priced_and_counted(make: Make) -> None:

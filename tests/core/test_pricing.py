@@ -408,3 +408,43 @@ def test_coverage_lowers_confidence(make: Make) -> None:
     assert isinstance(alone, Price)
     assert isinstance(with_stale, Price)
     assert with_stale.confidence == pytest.approx(alone.confidence * 2 / 3)
+
+
+def test_result_tells_who_was_rejected_and_what_was_agreed(make: Make) -> None:
+    """Estimates that a detector dropped are there as they were; what the venues agreed on is beside the value."""
+    harness = Harness(make, BTC + "detectors: [picky]\n", detector=[Picky])
+    for source, price_ in (("v1", 100.0), ("v2", 102.0), ("v3", 200.0)):
+        harness.trade(source, "BTC/USD", price_, 0)
+    result = harness.round(1)["BTC/USD"]
+    assert isinstance(result, Price)
+    assert [(str(estimate.market), estimate.value) for estimate in result.rejected] == [("v3:BTC/USD", 200.0)]
+    assert {str(estimate.market) for estimate in result.estimates} == {"v1:BTC/USD", "v2:BTC/USD"}
+    assert result.agreement is not None
+    assert result.agreement.value == result.value == 101.0
+    assert result.agreement.shares == result.shares
+
+
+def test_refused_value_is_still_told(make: Make) -> None:
+    """What the venues agreed on, where a limit refused it; nothing where they did not agree."""
+    text = BTC.replace("{decimals: 2}", "{decimals: 2, limits: {max: 50}}")
+    harness = Harness(make, text)
+    for source in ("v1", "v2", "v3"):
+        harness.trade(source, "BTC/USD", 100.0, 0)
+    results = harness.round(1)
+    refused, absent = results["BTC/USD"], results["USDT/USD"]
+    assert code(refused) == "out_of_bounds"
+    assert refused.agreement is not None
+    assert refused.agreement.value == 100.0
+    assert (code(absent), absent.agreement, absent.rejected) == ("no_quorum", None, ())
+
+
+def test_rejected_before_conversion_is_told_in_its_own_quote(make: Make) -> None:
+    """A market whose rate is missing was never converted."""
+    harness = Harness(make, THREE + "feeds: {BTC/USD: {decimals: 2}, USDT/USD: {}}\n")
+    for source in ("v1", "v2"):
+        harness.trade(source, "BTC/USD", 100.0, 0)
+    harness.trade("v3", "BTC/USDT", 125.0, 0)
+    result = harness.round(1)["BTC/USD"]
+    assert [(str(e.market), str(e.pair), e.value, e.path) for e in result.rejected] == [
+        ("v3:BTC/USDT", "BTC/USDT", 125.0, ())
+    ]

@@ -1,18 +1,14 @@
-"""Recordings: complete a second later, bounded in what they cost to read."""
+"""Recordings: bounded in what they cost to read."""
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import pytest
 
 from chrono.core import recording
-from chrono.core.errors import ConfigError
-from chrono.core.recording import Run, Writer, files, read, runs
-from chrono.core.types import SECOND, Trade
-
-START = 1_795_342_500 * SECOND
+from chrono.core.recording import files, read
+from chrono.core.types import Trade
 
 
 def ignore(problem: str) -> None:
@@ -23,58 +19,6 @@ def ignore(problem: str) -> None:
 def fail(problem: str) -> None:
     """Take no complaint."""
     raise AssertionError(problem)
-
-
-def test_what_was_written_is_read(tmp_path: Path) -> None:
-    """Text, bytes and what belongs to a request."""
-    writer = Writer(tmp_path / "new" / "folder", START, fail)
-    writer.write("kraken", "open", ts=1, conn=2)
-    writer.write("kraken", "ws", '{"é": 1}', ts=2, conn=2)
-    writer.write("kraken", "ws", b"\xff\x00", ts=3, conn=2)
-    writer.write("kraken", "http", "[]", ts=4, url="https://x", status=200, headers={"a": "b"})
-    writer.close()
-    found = list(read([writer.path], fail))
-    assert [record.kind for record in found] == ["open", "ws", "ws", "http"]
-    assert [record.frame for record in found[1:3]] == ['{"é": 1}', b"\xff\x00"]
-    assert (found[3].url, found[3].status, found[3].headers) == ("https://x", 200, {"a": "b"})
-
-
-def test_a_second_later_it_is_on_disk(tmp_path: Path) -> None:
-    """By the next line, or by the next round; a run that is killed loses no more."""
-    writer = Writer(tmp_path, START, fail)
-    for number in range(10):
-        writer.write("v1", "ws", str(number), ts=START + number)
-    assert not [*read([writer.path], ignore)]
-    writer.flush(START + SECOND)
-    assert len([*read([writer.path], ignore)]) == 10
-    writer.write("v1", "ws", "11", ts=START + 3 * SECOND)
-    assert len([*read([writer.path], ignore)]) == 11
-    writer.close()
-
-
-def test_recording_into_a_file_is_refused(tmp_path: Path) -> None:
-    """And so is one in the place of another."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="expected a folder to record into, was a file; name another"):
-        Writer(tmp_path / "file", START, fail)
-
-
-def test_disk_that_refuses_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What follows is not recorded; nothing is raised into the source."""
-    problems: list[str] = []
-    writer = Writer(tmp_path, START, problems.append)
-
-    def full(_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer, "_zip", type("Full", (), {"flush": full, "close": lambda _: None})())
-    for second in range(5):
-        writer.write("v1", "ws", "x", ts=START + second * SECOND)
-    writer.run(Run(SECOND, START, {}, 1))
-    writer.close()
-    assert writer.failed
-    assert len(problems) == 1
-    assert "was refused: No space left on device; nothing more is recorded, the run goes on" in problems[0]
 
 
 def test_line_without_end_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,23 +58,6 @@ def test_files_of_a_folder_are_its_recordings(tmp_path: Path) -> None:
     assert [path.name for path in files([tmp_path])] == ["a.jsonl.gz", "b.jsonl"]
 
 
-def test_account_of_a_run_stands_beside_its_recording(tmp_path: Path) -> None:
-    """Compressed or not; None where there is none."""
-    writer = Writer(tmp_path, START, fail)
-    writer.run(Run(SECOND, START, {}, 5, 9, [7]))
-    writer.close()
-    (tmp_path / "other.jsonl").write_text("")
-    plain = tmp_path / "2" / f"{START}.jsonl"
-    plain.parent.mkdir()
-    plain.write_bytes(gzip.decompress(writer.path.read_bytes()))
-    (plain.parent / f"{START}.run.json").write_bytes((tmp_path / f"{START}.run.json").read_bytes())
-    assert [run and (run.first, run.last, run.skipped) for run in runs([tmp_path, plain], fail)] == [
-        (5, 9, [7]),
-        None,
-        (5, 9, [7]),
-    ]
-
-
 @pytest.mark.parametrize(("trade_id", "side", "expected"), [("9", '"buy"', "9"), (9, "null", "9"), ("null", '""', "")])
 def test_tick_of_another_hand_is_read(trade_id: object, side: str, expected: str, tmp_path: Path) -> None:
     """An id may be a number, and what is unknown may be null as well as left out."""
@@ -143,3 +70,22 @@ def test_tick_of_another_hand_is_read(trade_id: object, side: str, expected: str
     trade = record.tick.tick("BTC/USD")
     assert isinstance(trade, Trade)
     assert (trade.trade_id, trade.ts_event) == (expected, None)
+
+
+def test_parts_of_a_recording_are_read_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, one of them is open at a time; other recordings are merged in."""
+    for part in range(50):
+        (tmp_path / f"9-{part:06}.jsonl").write_text(f'{{"ts": {10 * part}, "source": "a", "kind": "ws"}}\n' * 3)
+    (tmp_path / "b.jsonl").write_text('{"ts": 15, "source": "b", "kind": "ws"}\n')
+    opened: list[str] = []
+    lines = recording.lines
+
+    def counted(path: Path, complain: recording.Complain) -> object:
+        opened.append(path.name)
+        return lines(path, complain)
+
+    monkeypatch.setattr(recording, "lines", counted)
+    found = read([tmp_path], fail)
+    assert [next(found).ts for _ in range(4)] == [0, 0, 0, 10]
+    assert sorted(opened) == ["9-000000.jsonl", "9-000001.jsonl", "b.jsonl"]
+    assert [record.ts for record in found][:5] == [10, 10, 15, 20, 20]

@@ -18,10 +18,11 @@ from chrono.core.engine import Engine
 from chrono.core.errors import ConfigError
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import PricingState
-from chrono.core.recording import Run
+from chrono.core.recording import Run, files
 from chrono.core.replay import Replay
 from chrono.core.transport.codec import FrameSource
 from chrono.core.types import SECOND, Ack, Estimate, Market, Report, Signal, Tick, Trade, Verdict
+from chrono.core.writing import Rotation
 from tests.core.conftest import Kept, Make
 
 pytestmark = pytest.mark.anyio
@@ -264,3 +265,83 @@ async def test_runs_in_one_folder_hold_no_value_of_each_other(make: Make, tmp_pa
         lived += kept.reports
     again, _ = await replayed(make(text, source=[Jittery], detector=[Shy]), tmp_path)
     assert again == lived
+
+
+class Steps(FrameSource):
+    """Frames are `{"d": step}`, which a connection adds up: one read on its own would give another price."""
+
+    type = "steps"
+    Frame = dict[str, float]
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        raise NotImplementedError
+
+    def session(self) -> Any:
+        return Sum()
+
+    async def run(self, markets: Sequence[Market], emit: Emit) -> None:
+        session, clock, number = Sum(), self.context.clock, 0
+        while True:
+            number += 1
+            data = f'{{"d": {number % 7 / 3}}}'
+            if self.context.recorder is not None:
+                self.context.recorder.write(self.context.name, "ws", data, ts=clock.now(), conn=1)
+            for item in self.read(data, session):
+                emit(item, clock.now())  # type: ignore[arg-type]
+            await clock.sleep(0.173)
+
+
+class Sum:
+    """The price of one connection."""
+
+    def __init__(self) -> None:
+        self.price = 100.0
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        self.price += frame["d"]
+        yield Trade("BTC/USD", self.price, 1.0)
+
+
+STEPS = TEXT + "sources: {steps: {}}\ndetectors: [memory]\nlimits: {max_jump: 1%}\n"
+
+
+async def rotated(make: Make, folder: Path, text: str = STEPS) -> tuple[list[Report], list[Path]]:
+    """Record thirty rounds into files of five seconds; return what was reported and where it was recorded."""
+    live = make(text, source=[Steps], detector=[Memory])
+    rotation = Rotation.parse(["5s"])
+    await Engine(live, VirtualClock(START), rounds=30, record=folder, rotation=rotation).run()
+    kept, parts = live.sinks["kept"], files([folder])
+    assert isinstance(kept, Kept)
+    assert len(parts) == 6
+    return kept.reports, parts
+
+
+async def test_recording_in_several_files_is_replayed_as_one(make: Make, tmp_path: Path) -> None:
+    """To the bit: board, connections and what rounds remember go on from file to file."""
+    lived, _ = await rotated(make, tmp_path)
+    again, _ = await replayed(make(STEPS, source=[Steps], detector=[Memory]), tmp_path)
+    assert len(again) == 30
+    assert again == lived
+
+
+async def test_file_of_several_is_replayed_on_its_own(make: Make, tmp_path: Path) -> None:
+    """Its own rounds, from what was remembered when it began; each, and so each round once."""
+    # what a connection had added up before is not known, so that nothing may be compared with the price before
+    text = STEPS.replace("limits: {max_jump: 1%}", "")
+    lived, parts = await rotated(make, tmp_path, text)
+    rounds: list[int] = []
+    for path in parts:
+        again, _ = await replayed(make(text, source=[Steps], detector=[Memory]), path)
+        rounds += [report.round.id for report in again]
+        dropped = {report.round.id: bool(report.missing) for report in lived}
+        assert [bool(report.missing) for report in again[1:]] == [dropped[report.round.id] for report in again[1:]]
+    assert rounds == [report.round.id for report in lived]
+
+
+async def test_files_after_one_that_is_missing_are_replayed_from_there(make: Make, tmp_path: Path) -> None:
+    """The rounds of the missing one are not made up."""
+    lived, parts = await rotated(make, tmp_path)
+    parts[2].unlink()
+    again, _ = await replayed(make(STEPS, source=[Steps], detector=[Memory]), tmp_path)
+    assert again[:11] == lived[:11]
+    assert [report.round.id for report in again[11:]] == [report.round.id for report in lived[16:]]

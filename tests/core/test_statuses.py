@@ -11,7 +11,7 @@ from chrono.core.builtin import Push
 from chrono.core.component import Context, Event, Status
 from chrono.core.registry import Registry
 from chrono.core.statuses import Statuses
-from chrono.core.types import Market, Pair, Report, Round
+from chrono.core.types import SECOND, Market, Pair, Report, Round
 from chrono.hookspecs import hookimpl
 
 
@@ -40,6 +40,35 @@ def test_each_market_has_a_status_of_its_own() -> None:
     assert told.latest["kraken", ""].state == "live"
     assert told.latest["kraken", "kraken:X/USD"].code == "rejected"
     assert told.failed() == set()
+
+
+def test_lines_of_one_kind_are_folded() -> None:
+    """Two hundred markets at once, or a venue that flaps all day: five lines a minute, with how many were left out."""
+    heard: list[Event] = []
+
+    @hookimpl
+    def chrono_event(event: Event) -> None:
+        heard.append(event)
+
+    told = statuses(SimpleNamespace(chrono_event=chrono_event))
+    markets = [Market("kraken", Pair(f"M{number}", "USD")) for number in range(200)]
+    with capture_logs() as logs:
+        for market in markets:
+            told(Status("kraken", "degraded", "polled", "asking", market=market, at=SECOND))
+        told(Status("kraken", "degraded", "resubscribed", "again", market=markets[0], at=SECOND))
+        told(Status("kraken", "degraded", "polled", "asking", market=markets[0], at=62 * SECOND))
+    assert [log.get("folded", 0) for log in logs] == [0, 0, 0, 0, 0, 0, 195]
+    assert len(heard) == 202
+    assert told.latest["kraken", "kraken:M199/USD"].code == "polled"
+
+
+def test_failures_are_never_folded() -> None:
+    """Each wants somebody."""
+    told = statuses()
+    with capture_logs() as logs:
+        for number in range(20):
+            told(Status("kraken", "failed", "permanent", "no", market=Market("kraken", Pair(f"M{number}", "USD"))))
+    assert len(logs) == 20
 
 
 def test_failure_is_one_traceback_and_a_status() -> None:

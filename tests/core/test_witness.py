@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 
 from chrono.core.component import Detector
 from chrono.core.errors import ConfigError
+from chrono.core.moment import Moment, instant
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import PricingState, Published
 from chrono.core.recording import Run
 from chrono.core.replay import Replay
 from chrono.core.types import SECOND, Estimate, Report, Verdict
-from chrono.core.witness import Moment, Witness, instant
+from chrono.core.witness import Witness
 from tests.core.conftest import Kept, Make
 from tests.core.test_replay import PUSH, START, Memory, tick, write
 
@@ -87,7 +88,7 @@ async def test_moment_starts_from_the_state_of_the_recorded_run(make: Make, tmp_
     (tmp_path / "r.run.json").write_bytes(msgspec.json.encode(Run(SECOND, START, msgspec.to_builtins(state), first)))
     moment = await witnessed(make(PUSH + "limits: {max_jump: 1%}\n"), "BTC/USD", 1, path)
     assert moment.report.missing["BTC/USD"].reason["code"] == "max_jump"
-    assert moment.before == state
+    assert moment.published == state.published
 
 
 async def test_nothing_is_published(make: Make, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from chrono.core.config.declare import Resolve as Resolve
 from chrono.core.config.loading import load as load
 from chrono.core.config.models import Declared as Declared
 from chrono.core.config.models import FeedConfig as FeedConfig
+from chrono.core.config.models import FlightRecorderConfig as FlightRecorderConfig
 from chrono.core.config.models import LimitsConfig as LimitsConfig
 from chrono.core.config.models import MarketPattern as MarketPattern
 from chrono.core.config.models import PipelineConfig as PipelineConfig

@@ -16,7 +16,7 @@ from chrono.core.component import Component, Config
 from chrono.core.config.problems import problem
 from chrono.core.config.yaml import Node, locate
 from chrono.core.types import PRICE_LIMIT, Pair
-from chrono.core.units import Duration, Share
+from chrono.core.units import Duration, Share, Size
 
 SOURCE_ID = r"^[a-z0-9][a-z0-9_.-]*(/[a-z0-9_.-]+)?$"
 
@@ -174,6 +174,25 @@ class DepegConfig(Config):
     """What happens then: convert all the same, leave such markets out where others are a quorum, or publish nothing."""
 
 
+class FlightRecorderConfig(Config):
+    """What is kept of what was received, to be written down when something goes wrong."""
+
+    keep: Duration = Field(default=Duration("10m"), ge=Duration("10s"), le=Duration("24h"))
+    """How far back to keep frames."""
+
+    max: Size = Field(default=Size("256MB"), ge=Size("1MB"))
+    """The most memory they may take up, packed; what is older has to go."""
+
+    folder: Path = Path("flight")
+    """Where they are written to, made if it is not there; default: `flight`."""
+
+    pause: Duration = Field(default=Duration("10m"), ge=0)
+    """The least time between two alarms that they are written down for."""
+
+    dumps: int = Field(default=10, ge=1)
+    """How many times they are kept in the folder; the oldest makes room."""
+
+
 class FeedConfig(Config):
     """One published price; what is not stated here is taken from the pipeline."""
 
@@ -246,6 +265,9 @@ class PipelineConfig(Config):
 
     state: Path | None = None
     """A file that keeps what detectors and consensus remember across restarts."""
+
+    flight_recorder: FlightRecorderConfig | None = None
+    """Keeps what was received last, and writes it down when something goes wrong; `{}` for the defaults."""
 
     _filename: str = PrivateAttr(default="")
     _root: Node | None = PrivateAttr(default=None)

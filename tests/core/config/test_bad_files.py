@@ -29,7 +29,7 @@ BAD: list[tuple[str, str]] = [
     (GOOD + "detector: []", "4:1: detector: unknown key; did you mean 'detectors'?"),
     (
         GOOD + "zzz: 1",
-        "4:1: zzz: unknown key; expected one of aggregator, consensus, depeg, detectors, every, feeds, limits, name, quotes, sinks, sources, state",
+        "4:1: zzz: unknown key; expected one of aggregator, consensus, depeg, detectors, every, feeds, flight_recorder, limits, name, quotes, sinks, sources, state",
     ),
     (GOOD + "every: 10", f"4:8: every: {DURATION}, was 10"),
     (GOOD + "every: soon", f"4:8: every: {DURATION}, was 'soon'"),
