@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chrono.testing.market import SimulatedMarket as SimulatedMarket
     from chrono.testing.market import SimulatedVenue as SimulatedVenue
     from chrono.testing.market import standard_venues as standard_venues
+    from chrono.testing.practice import PracticeVenue as PracticeVenue
     from chrono.testing.sinks import SinkContract as SinkContract
     from chrono.testing.sources import SourceContract as SourceContract
 
@@ -24,6 +25,7 @@ _HOMES = {
     "chrono.testing.damage": "damaged",
     "chrono.testing.detectors": "DetectorContract",
     "chrono.testing.market": "Parameters SimulatedMarket SimulatedVenue standard_venues",
+    "chrono.testing.practice": "PracticeVenue",
     "chrono.testing.sinks": "SinkContract",
     "chrono.testing.sources": "SourceContract",
 }

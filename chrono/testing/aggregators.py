@@ -180,11 +180,11 @@ class AggregatorContract:
     def test_a13_it_prices_what_count_and_volume_leave(self) -> None:
         """Cut to the newest points it says what it says of a window of them alone; weight and age are the whole's."""
         for points in self._samples():
-            whole, plain, n = points.window(self.aggregator), self.make(), len(points.prices)
+            whole, plain, n = points.window(self.aggregator), self.make(count=None), len(points.prices)
             for kept in sorted({1, min(2, n), (n + 1) // 2, n}):
                 wanted = plain.aggregate(points.newest(kept).window(self.aggregator))
                 for options in self._cuts(points, kept):
-                    made = self.make(**options).aggregate(whole)
+                    made = self.make(**{"count": None, **options}).aggregate(whole)
                     said = (made.value, made.n, made.age, made.weight)
                     alone = (wanted.value, wanted.n, whole.age, whole.turnover)
                     assert said == alone, f"expected {alone} of the newest {kept}, was {said}"

@@ -15,20 +15,16 @@ from pydantic import ValidationError
 
 from chrono.core.component import Context, Sink, Status
 from chrono.core.errors import PermanentError, TransientError
-from chrono.core.types import SECOND, Code, Feed, Market, Missing, Pair, Price, Report, Round
+from chrono.testing.endurance import EnduranceChecks
+from chrono.testing.reports import described, report
 
 __all__ = ["SinkContract"]
-
-FIRST = 1_795_342_500
-"""The number of the first round that is published."""
 
 GRACE = 5.0
 """Seconds within which a sink has to close."""
 
-BTC, ETH = (Feed(f"{base}/USD", Pair(base, "USD"), 2, ()) for base in ("BTC", "ETH"))
 
-
-class SinkContract(ABC):
+class SinkContract(EnduranceChecks, ABC):
     """Subclass this in a plugin's tests, set `sink`, say what the world sees, and every check runs.
 
     Attributes
@@ -82,7 +78,7 @@ class SinkContract(ABC):
         """Return a fresh sink."""
         self.statuses: list[Status] = []
         self.logged = _Log()
-        context = Context(self.sink.type, report=self.statuses.append, logger=self.logged)
+        context = Context(self.sink.type, report=self.statuses.append, logger=self.logged, describe=described)
         return self.sink(self.sink.Config(**self.options()), context)
 
     def test_k00_type_and_options_are_as_they_should_be(self) -> None:
@@ -195,14 +191,3 @@ class _Log:
 
     def __getattr__(self, level: str) -> Any:
         return lambda *words, **more: self.lines.append((level, *words, *more.items()))
-
-
-def report(number: int) -> Report:
-    """Return the report of the n-th round from `FIRST`: a price of BTC/USD, and no price of ETH/USD."""
-    market = Market("venue", BTC.pair, "venue", "BTCUSD")
-    late = Market("other", BTC.pair, "other", "BTCUSD")
-    dropped = {late: {"code": Code.STALE.value, "age_s": 41.2, "limit_s": 30.0}}
-    price = Price(BTC, 67_000.0 + number, 0.9, (market,), dropped, "weighted_median", {market: 1.0}, (), SECOND)
-    missing = Missing(ETH, {"code": Code.NO_QUORUM.value, "used": 0, "wanted": 2}, (), {})
-    at = FIRST + number
-    return Report(Round(at, at * SECOND, (at + 1) * SECOND), (price, missing))

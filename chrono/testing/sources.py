@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -18,51 +19,32 @@ from pydantic import ValidationError
 
 from chrono.core.component import Context, Source
 from chrono.core.errors import FrameError
-from chrono.core.recording import Record, TickRecord, read
+from chrono.core.recording import Record
 from chrono.core.registry import GROUP
 from chrono.core.transport.codec import FrameSource
+from chrono.core.transport.wire import inflated
 from chrono.core.types import (
     PRICE_LIMIT,
     SECOND,
-    Ack,
     Pair,
-    Quote,
-    RateLimit,
-    Reconnect,
-    Rejected,
-    Reply,
-    Tick,
-    Ticker,
-    Trade,
 )
 from chrono.testing.connection import ConnectionChecks
 from chrono.testing.damage import damaged
+from chrono.testing.frames import SIGNALS, TICKS, Recorded, expected_beside, recorded
+from chrono.testing.markets import MarketChecks
+from chrono.testing.polling import PollingChecks
 from chrono.testing.quiet import noise
+from chrono.testing.sessions import SessionChecks
 
 __all__ = ["SourceContract"]
 
-TICKS = (Trade, Quote, Ticker)
-SIGNALS = (Ack, Rejected, Reply, Reconnect, RateLimit)
 SECRET = re.compile(r"key|secret|passw|token|passphrase|mnemonic")
 DAY = 86_400 * SECOND
 SKEW = 10 * SECOND
 """What is dated further ahead of its receipt than this, the board refuses."""
 
 
-class Recorded(msgspec.Struct, frozen=True):
-    """A recorded frame, the ticks expected of it, and what the source made of it."""
-
-    record: Record
-    expected: Sequence[Tick]
-    items: Sequence[Any]
-
-    @property
-    def ticks(self) -> list[Any]:
-        """The ticks among the items."""
-        return [item for item in self.items if isinstance(item, TICKS)]
-
-
-class SourceContract(ConnectionChecks):
+class SourceContract(ConnectionChecks, MarketChecks, PollingChecks, SessionChecks):
     """Subclass this in a plugin's tests, set three attributes, and every check runs.
 
     Attributes
@@ -74,8 +56,14 @@ class SourceContract(ConnectionChecks):
     recording : str
         The recording beside the test file, at least twenty frames with acknowledgements; `trades.jsonl` has its
         expected ticks in `trades.expected.jsonl`, as `chrono decode TYPE RECORDING --format json` prints them.
+    listings : str
+        What the venue answers when it is asked what it lists, as it was received, beside the test file.
+    rest_recording : str
+        A recording of what a streaming source asks over HTTP while the stream is down, with its expected ticks.
     options : mapping
         What the user must write for it at least.
+    turned : sequence of str
+        Those of `pairs` that the venue quotes the other way round, such as JPY/USD as USD/JPY.
     points : sequence of EntryPoint
         Where its entry point is looked for; those that are installed unless given.
 
@@ -92,7 +80,10 @@ class SourceContract(ConnectionChecks):
     source: ClassVar[type[Source]]
     pairs: ClassVar[Sequence[str]]
     recording: ClassVar[str]
+    listings: ClassVar[str] = ""
+    rest_recording: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Any]] = {}
+    turned: ClassVar[Sequence[str]] = ()
     points: ClassVar[Sequence[EntryPoint] | None] = None
 
     # what the checks work on
@@ -102,10 +93,22 @@ class SourceContract(ConnectionChecks):
         config = self.source.Config(**{**self.options, **options})
         return self.source(config, Context(self.source.type))
 
+    @classmethod
+    def beside(cls, name: str) -> Path:
+        """Return the path of a file beside the test file."""
+        return Path(inspect.getfile(cls)).parent / name
+
+    @classmethod
+    def recordings(cls) -> Sequence[Path]:
+        """Return the files that the checks read, those with the expected ticks among them."""
+        paths = [cls.beside(name) for name in (cls.recording, cls.rest_recording) if name]
+        listed = [cls.beside(cls.listings)] if cls.listings else []
+        return [*paths, *(expected_beside(path) for path in paths), *listed]
+
     @cached_property
     def path(self) -> Path:
         """Where the recording lies."""
-        return Path(inspect.getfile(type(self))).parent / self.recording
+        return self.beside(self.recording)
 
     @cached_property
     def frames(self) -> Sequence[Recorded]:
@@ -113,23 +116,7 @@ class SourceContract(ConnectionChecks):
         source = self.make()
         if not isinstance(source, FrameSource):
             pytest.skip("this source brings its own connection: it has no frames")
-        problems: list[str] = []
-        records = [record for record in read([self.path], problems.append) if record.kind in {"ws", "http"}]
-        assert not problems, problems
-        expected = self._expected()
-        session = source.session()
-        found = [Recorded(r, expected.pop(r.ts, ()), source.read(r.frame, session)) for r in records]
-        assert not expected, f"expected frames of these times in the recording: {sorted(expected)}"
-        return found
-
-    def _expected(self) -> dict[int, list[Tick]]:
-        found: dict[int, list[Tick]] = {}
-        path = self.path.with_name(self.path.name.partition(".")[0] + ".expected.jsonl")
-        for line in path.read_bytes().splitlines():
-            row = msgspec.json.decode(line, type=dict[str, Any])
-            tick = msgspec.convert(row, TickRecord)
-            found.setdefault(row["ts"], []).append(tick.tick(row.get("symbol") or row["pair"]))
-        return found
+        return recorded(self.path, source)
 
     # S01 to S05: the component
 
@@ -211,17 +198,26 @@ class SourceContract(ConnectionChecks):
         assert len(self.frames) >= 20, f"expected at least 20 recorded frames, was {len(self.frames)}"
         times = {tick.ts_event for frame in self.frames for tick in frame.expected}
         assert len(times) >= 3, f"expected ticks of several times, was {len(times)}"
-        for frame in self.frames:
-            assert frame.ticks == list(frame.expected), f"at {frame.record.ts}: {frame.record.data}"
+        for place, frame in enumerate(self.frames, 1):
+            wanted = list(frame.expected)
+            assert frame.ticks == wanted, (
+                f"frame {place} at {frame.record.ts}: expected {wanted}, was {frame.ticks}, of {_shown(frame.record)}"
+            )
 
     def test_s21_numbers_are_those_of_the_wire_to_the_digit(self) -> None:
-        """Every price and size is a number that stands in the frame."""
+        """Every price and size is a number that stands in the frame, or a price's reciprocal, of a pair in `turned`."""
+        turned = {self.make().symbol(Pair.parse(text)) for text in self.turned}
         for frame in self.frames:
             printed = {Decimal(text) for text in _NUMBER.findall(frame.record.data or "")}
             for tick in frame.ticks if frame.record.data is not None else ():
+                if tick.symbol in turned:
+                    _turned_round(tick, printed)
+                    continue
                 for name in ("price", "size", "bid", "ask", "bid_size", "ask_size", "last", "volume_24h"):
                     value = Decimal(repr(float(getattr(tick, name, 0.0))))
-                    assert value == 0 or value in printed, f"{name} {value} does not stand in {frame.record.data}"
+                    # a size may bear the sign of its side
+                    stated = {value, -value} if name == "size" else {value}
+                    assert value == 0 or stated & printed, f"{name} {value} does not stand in {frame.record.data}"
 
     def test_s22_times_are_nanoseconds(self) -> None:
         """The venue's time is an integer of nanoseconds near the time of receipt: no other unit is taken for it."""
@@ -281,6 +277,24 @@ def _text(message: Any) -> str:
 
 def _per_connection(source: Any) -> int:
     return int(getattr(source, "symbols_per_connection", 0)) or 20
+
+
+def _shown(record: Record) -> str:
+    """Return the head of a frame, unpacked where it is compressed and holds text."""
+    data = record.frame
+    if isinstance(data, bytes):
+        with suppress(ValueError):
+            return repr(inflated(data).decode()[:200])
+    return repr(data[:200])
+
+
+def _turned_round(tick: Any, printed: set[Decimal]) -> None:
+    """Check that the prices of a tick are reciprocals of what stands in its frame."""
+    for name in ("price", "bid", "ask", "last"):
+        if hasattr(tick, name):
+            other = 1 / getattr(tick, name)
+            close = any(math.isclose(other, float(number), rel_tol=1e-12) for number in printed)
+            assert close, f"{name}: 1/{other} does not stand in the frame"
 
 
 def _sound(tick: Any, received: int) -> bool:

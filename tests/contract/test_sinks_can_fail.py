@@ -1,6 +1,9 @@
 """One sink broken on purpose for each check; the check must fail for it."""
 
+import asyncio
 import json
+import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -247,6 +250,119 @@ class Lingers(Lines):
         await super().__aexit__(*exc)
 
 
+@breaks("k08")
+class Newborn(Lines):
+    """It remembers what it wrote, and no longer than it lives."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.known: list[int] = []
+
+    def written(self) -> list[int]:
+        return self.known
+
+    def write(self, report: Report) -> None:
+        super().write(report)
+        self.known.append(report.round.id)
+
+
+@breaks("k09")
+class GivesUp(Lines):
+    """It does not try again what failed."""
+
+    tried = 0
+
+    async def publish(self, report: Report) -> None:
+        if report.round.id > self.tried:
+            self.tried = report.round.id
+            await super().publish(report)
+
+
+@breaks("k10")
+class NotesAfter(Lines):
+    """It writes, waits, and only then notes that it wrote."""
+
+    done = 0
+
+    async def publish(self, report: Report) -> None:
+        if report.round.id > self.done:
+            self.write(report)
+            await anyio.sleep(0.001)
+            self.done = report.round.id
+
+
+@breaks("k10")
+class InHalves(Lines):
+    """It writes a round in two parts, and waits between them."""
+
+    async def publish(self, report: Report) -> None:
+        if report.round.id not in self.written():
+            self.write(report)
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
+            self.write(report)
+
+
+@breaks("k11")
+class FirstPrice(Lines):
+    """It takes it that there is a price."""
+
+    async def publish(self, report: Report) -> None:
+        assert report.results[0].value  # type: ignore[union-attr]
+        await super().publish(report)
+
+
+@breaks("k12")
+class HalfOpen(Lines):
+    """It locks before it looks."""
+
+    async def __aenter__(self) -> "Lines":
+        await super().__aenter__()
+        if self.config.path.is_dir():
+            raise TransientError("expected a file, was a folder")
+        return self
+
+
+@breaks("k13")
+class Prints(Lines):
+    """It prints its password."""
+
+    async def publish(self, report: Report) -> None:
+        sys.stdout.write(self.config.password.get_secret_value())
+        await super().publish(report)
+
+
+@breaks("k13")
+class Debugs(Lines):
+    """Its library logs its password."""
+
+    def write(self, report: Report) -> None:
+        logging.getLogger("library").debug("as %s", self.config.password.get_secret_value())
+        super().write(report)
+
+
+LEFT: list[Any] = []
+
+
+@breaks("k14")
+class Litters(Lines):
+    """It leaves a task behind."""
+
+    async def __aenter__(self) -> "Lines":
+        LEFT.append(asyncio.get_running_loop().create_task(asyncio.sleep(60)))
+        return await super().__aenter__()
+
+
+@breaks("k14")
+class Forgets(Lines):
+    """It never closes a file."""
+
+    async def __aenter__(self) -> "Lines":
+        await super().__aenter__()
+        LEFT.append(self.lock.open())
+        return self
+
+
 @pytest.mark.parametrize(("check", "broken"), MUTANTS, ids=[f"{check}-{cls.__name__}" for check, cls in MUTANTS])
 async def test_the_check_fails_for_the_sink_broken_for_it(
     check: str, broken: type[Lines], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -254,7 +370,11 @@ async def test_the_check_fails_for_the_sink_broken_for_it(
     """Each broken sink is found out by its own check."""
     monkeypatch.setattr(sinks, "GRACE", 0.1)
     contract = type("Broken", (LinesContract,), {"sink": broken, "folder": tmp_path})
-    assert await failure(contract, check), f"expected {check} to find out that {broken.__doc__}"
+    said = await failure(contract, check)
+    for left in LEFT:
+        left.cancel() if isinstance(left, asyncio.Task) else left.close()
+    LEFT.clear()
+    assert said, f"expected {check} to find out that {broken.__doc__}"
 
 
 def test_every_numbered_check_is_broken_once() -> None:

@@ -1,6 +1,10 @@
 """One source broken on purpose for each check; the check must fail for it."""
 
 import asyncio
+import base64
+import contextlib
+import gzip
+import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +17,11 @@ import numpy as np
 import pytest
 from pydantic import ConfigDict
 
-from chrono import FrameError, Pair, Reconnect, Signal, Tick, Trade
+from chrono import FrameError, Heartbeat, Listing, Pair, Reconnect, Signal, Tick, Trade
 from chrono.testing import connection
 
 from .failing import failure
-from .toy import Accepted, Beat, Print, Toy, ToyContract
+from .toy import Accepted, Beat, PolledToy, PolledToyContract, Print, Question, Toy, ToyContract
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +34,10 @@ def anyio_backend() -> str:
 
 class TestToy(ToyContract):
     """The sound toy passes every check."""
+
+
+class TestPolledToy(PolledToyContract):
+    """So does what is asked over HTTP."""
 
 
 MUTANTS: list[tuple[str, type[Toy]]] = []
@@ -215,7 +223,7 @@ class LaxPrint(Print, tag_field="e", tag="trade"):
 class Lax(Toy):
     """It takes a price of -1."""
 
-    Frame = LaxPrint | Accepted | Beat
+    Frame = LaxPrint | Accepted | Beat | Question
 
 
 @breaks("s24")
@@ -264,6 +272,7 @@ class Touchy(Toy):
 
 
 @breaks("s31_a_hang_up")
+@breaks("s36")
 class Forgetful(Toy):
     """It subscribes to less the second time."""
 
@@ -286,6 +295,7 @@ class _Constant:
 
 
 @breaks("s31_a_hang_up")
+@breaks("s36")
 class Hot(Toy):
     """It does not wait at all."""
 
@@ -374,6 +384,283 @@ class Once(Toy):
         await super().run(markets, emit)
 
 
+@breaks("s13")
+class OneForTwo(Toy):
+    """It calls two assets the same."""
+
+    aliases = {"BTC": "XBT", "WBTC": "XBT"}
+
+
+@breaks("s13")
+class Deadname(Toy):
+    """It makes symbols of our names in spite of its aliases."""
+
+    def symbol(self, pair: Pair) -> str:
+        return f"{pair.base}-{pair.quote}"
+
+
+@breaks("s14")
+class ListsTheirNames(Toy):
+    """It takes the venue's name of an asset for ours."""
+
+    def symbol(self, pair: Pair) -> str:
+        return super().symbol(pair).lower()
+
+
+@breaks("s14")
+class ListsTwice(Toy):
+    """It lists each market twice."""
+
+    async def listings(self, http: Any) -> Iterable[Listing]:
+        return 2 * list(await super().listings(http))
+
+
+@breaks("s14")
+class ListsOther(Toy):
+    """It reads the quote for the base."""
+
+    def listing(self, row: Any) -> Listing:
+        return Listing(row.s, Pair(row.quote, row.base))
+
+
+@breaks("s15")
+class ListsErrors(Toy):
+    """It makes a market of whatever it is told."""
+
+    async def listings(self, http: Any) -> Iterable[Listing]:
+        try:
+            return await super().listings(http)
+        except Exception:  # noqa: BLE001 - on purpose
+            return [Listing("XBT-USD", Pair("BTC", "USD"))]
+
+
+@breaks("s25")
+class RemembersForAll(Toy):
+    """What it remembers of one connection it holds against the next."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.known: set[int] = set()
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        if isinstance(frame, Print) and frame.i in self.known:
+            return ()
+        self.known.add(getattr(frame, "i", -1))
+        return super().parse(frame)
+
+
+@breaks("s26")
+class OneId(_Bent):
+    """It gives every trade the same id."""
+
+    def bend(self, trade: Trade) -> Iterable[Tick | Signal]:
+        yield _with(trade, trade_id="1")
+
+
+@breaks("s26")
+class SomeIds(_Bent):
+    """It gives no id to what was sold."""
+
+    def bend(self, trade: Trade) -> Iterable[Tick | Signal]:
+        yield _with(trade, trade_id=trade.trade_id if trade.side == "buy" else "")
+
+
+@breaks("s37")
+class Shy(Toy):
+    """It answers once, and never again."""
+
+    answered = False
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        if isinstance(frame, Question) and self.running:
+            return ()
+        return super().parse(frame)
+
+    running = False
+
+    async def run(self, markets: Any, emit: Any) -> None:
+        self.running = True
+        await super().run(markets, emit)
+
+
+@breaks("s38")
+class Breathless(Toy):
+    """It cannot say what it has to say from time to time."""
+
+    heartbeat = Heartbeat(lambda: 1 / 0, every=20.0)
+
+
+class _Lower(PolledToy):
+    """It has names of its own for the markets."""
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        return [_with(trade, symbol=trade.symbol.lower()) for trade in super().parse(frame) if isinstance(trade, Trade)]
+
+
+@breaks("s46")
+class OtherNames(Toy):
+    """Its fallback has names of its own for the markets."""
+
+    rest = _Lower
+
+
+class _Bare(PolledToy):
+    """It gives no ids."""
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        return [_with(trade, trade_id="") for trade in super().parse(frame) if isinstance(trade, Trade)]
+
+
+@breaks("s46")
+class Unnumbered(Toy):
+    """Its fallback gives no ids."""
+
+    rest = _Bare
+
+
+POLLED: list[tuple[str, type[PolledToy]]] = []
+
+
+def spoils(check: str) -> Callable[[type[PolledToy]], type[PolledToy]]:
+    """Note which check a broken polled toy is for."""
+
+    def note(cls: type[PolledToy]) -> type[PolledToy]:
+        POLLED.append((check, cls))
+        return cls
+
+    return note
+
+
+@spoils("s40")
+class Elsewhere(PolledToy):
+    """It asks where it always asked."""
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+@spoils("s40")
+class Counting(PolledToy):
+    """It asks for something else each time."""
+
+    asked = 0
+
+    def request(self, symbols: Sequence[str]) -> Iterator[Any]:
+        self.asked += 1
+        for symbol in symbols:
+            yield self.get("/trades", symbol=symbol, market=symbol, number=self.asked)
+
+
+@spoils("s41")
+class Backwards(PolledToy):
+    """It gives the newest trade first."""
+
+    def parse(self, frame: Any) -> Iterable[Tick | Signal]:
+        return [*super().parse(frame)][::-1]
+
+
+class _OwnRounds(PolledToy):
+    """It asks by itself."""
+
+    def answered(self, response: Any, emit: Any) -> None:
+        """Take an answer."""
+        raise NotImplementedError
+
+    async def run(self, markets: Any, emit: Any) -> None:
+        async with self.http() as http:
+            while True:
+                for request in self.request([market.symbol for market in markets]):
+                    response = await http.send(request)
+                    self.answered(request, response, emit)
+                await self.context.clock.sleep(1.0)
+
+    def take(self, request: Any, response: Any, emit: Any) -> None:
+        """Take what can be read."""
+        symbol = request.extensions["symbol"]
+        for tick in self.read(b'{"symbol":"%b","answer":%b}' % (symbol.encode(), response.content)):
+            emit(tick)
+
+
+@spoils("s42")
+@spoils("s43")
+@spoils("s44_a_venue")
+class Heedless(_OwnRounds):
+    """It takes no notice of what the venue says, and tells nobody."""
+
+    def answered(self, request: Any, response: Any, emit: Any) -> None:
+        with contextlib.suppress(FrameError):
+            self.take(request, response, emit)
+
+
+@spoils("s43")
+@spoils("s44_a_venue")
+class Fragile(_OwnRounds):
+    """It stops at the first answer that is none."""
+
+    def answered(self, request: Any, response: Any, emit: Any) -> None:
+        self.take(request, response, emit)
+
+
+@spoils("s44_waits")
+class SteadyRounds(PolledToy):
+    """It asks a dead venue as often as ever."""
+
+    def backoff(self) -> Any:
+        return _Constant(1.0)
+
+
+@spoils("s45")
+class LittersRounds(PolledToy):
+    """It leaves a task behind."""
+
+    async def run(self, markets: Any, emit: Any) -> None:
+        Litters.left.append(asyncio.get_running_loop().create_task(asyncio.sleep(60)))
+        await super().run(markets, emit)
+
+
+@spoils("s45")
+class OnceRound(PolledToy):
+    """It runs once and never again."""
+
+    ran = False
+
+    async def run(self, markets: Any, emit: Any) -> None:
+        if self.ran:
+            await anyio.sleep_forever()
+        self.ran = True
+        await super().run(markets, emit)
+
+
+@spoils("s45")
+class Holds(_OwnRounds):
+    """It never closes its client."""
+
+    async def run(self, markets: Any, emit: Any) -> None:
+        http = self.http()
+        for request in self.request([market.symbol for market in markets]):
+            self.take(request, await http.send(request), emit)
+        for request in self.request([market.symbol for market in markets]):
+            self.take(request, await http.send(request), emit)
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize(("check", "broken"), POLLED, ids=[f"{check}-{cls.__name__}" for check, cls in POLLED])
+async def test_the_check_fails_for_the_polled_toy_broken_for_it(
+    check: str, broken: type[PolledToy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each broken polled toy is found out by its own check, as a source and as a fallback."""
+    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    module = PolledToyContract.__module__
+    alone = type("Broken", (PolledToyContract,), {"source": broken, "__module__": module})
+    assert await failure(alone, check), f"expected {check} to find out that {broken.__doc__}"
+    streaming = type("Streaming", (Toy,), {"rest": broken})
+    beside = type("Broken", (ToyContract,), {"source": streaming, "__module__": module})
+    assert await failure(beside, check), f"expected {check} to find out beside a stream that {broken.__doc__}"
+    for task in Litters.left:
+        task.cancel()
+
+
 @pytest.mark.parametrize(("check", "broken"), MUTANTS, ids=[f"{check}-{cls.__name__}" for check, cls in MUTANTS])
 async def test_the_check_fails_for_the_toy_broken_for_it(
     check: str, broken: type[Toy], monkeypatch: pytest.MonkeyPatch
@@ -433,7 +720,39 @@ async def test_s20_wants_twenty_frames(tmp_path: Path) -> None:
     assert "at least 20" in await failure(Short, "s20")
 
 
+async def test_s20_shows_what_a_compressed_frame_holds(tmp_path: Path) -> None:
+    """Which frame, the ticks expected and given, and the text that was packed."""
+    whole = ToyContract().path
+    rows = [json.loads(line) for line in whole.read_text().splitlines()]
+    for row in rows:
+        if "data" in row:
+            row["b64"] = base64.b64encode(gzip.compress(row.pop("data").encode())).decode()
+    (tmp_path / "packed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "packed.expected.jsonl").write_bytes(whole.with_name("toy.expected.jsonl").read_bytes())
+
+    class Packed(MakerSide):
+        compressed = True
+
+    class PackedContract(ToyContract):
+        source = Packed
+        path = tmp_path / "packed.jsonl"
+
+    said = await failure(PackedContract, "s20")
+    assert "expected [Trade(" in said
+    assert "was [Trade(" in said
+    assert ", of '{" in said
+
+
+async def test_s21_wants_reciprocals_of_pairs_that_are_turned_round() -> None:
+    """A price that was left as the venue quotes it is not of the pair that it is said to be."""
+
+    class Turned(ToyContract):
+        turned = ToyContract.pairs
+
+    assert "does not stand in the frame" in await failure(Turned, "s21")
+
+
 def test_every_numbered_check_is_broken_once() -> None:
     """No check of the contract is without a plugin that fails it."""
     numbers = {name.split("_")[1] for name in dir(ToyContract) if name.startswith("test_s")}
-    assert numbers == {check.split("_")[0] for check, _ in MUTANTS} | {"s05"}
+    assert numbers == {check.split("_")[0] for check, _ in MUTANTS + POLLED} | {"s05"}  # type: ignore[operator]

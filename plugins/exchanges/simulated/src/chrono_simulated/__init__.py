@@ -4,21 +4,19 @@ All simulated sources of a pipeline that share `seed` and `walk` follow the same
 `chrono.testing.SimulatedMarket` with the same parameters says what the truth was.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from chrono import Duration, Emit, Market, Move, Pair, Share, Source, Tick, hookimpl
+from chrono import Duration, Emit, Market, Move, Pair, Share, Source, hookimpl
 from chrono.testing.faults import AnyFault, Depeg
 from chrono.testing.market import Parameters, SimulatedMarket, SimulatedVenue
+from chrono_simulated.prints import Prints
 
 STEP = 0.05
 """Seconds between two looks at what is due."""
-
-_BACKLOG = 10_000_000_000
 
 
 def _listing(text: str) -> str:
@@ -96,37 +94,13 @@ class Simulated(Source):
         clock, latency = self.context.clock, self.config.latency
         start = clock.now()
         market = self.market(start)
-        streams = [_Stream(market, self.venue, each.pair, start) for each in markets]
+        streams = [Prints(market, self.venue, each.pair, start) for each in markets]
         self.context.status("live")
         while True:
             await clock.sleep(STEP)
             for stream in streams:
                 for tick in stream.due(clock.now() - latency):
                     emit(tick)
-
-
-class _Stream:
-    """One market's ticks, drawn a slot ahead and handed out when their time has come."""
-
-    def __init__(self, market: SimulatedMarket, venue: SimulatedVenue, pair: Pair, start: int) -> None:
-        self._market, self._venue, self._pair = market, venue, pair
-        self._drawn = start
-        self._waiting: deque[Tick] = deque()
-
-    def due(self, now: int) -> Iterator[Tick]:
-        """Yield what happened up to now and was not yielded yet; of a long pause, only the last seconds."""
-        if now - self._drawn > _BACKLOG:
-            self._drawn = now - _BACKLOG
-            self._waiting.clear()
-        while self._drawn <= now:
-            self._waiting.extend(self._next_slot())
-        while self._waiting and (self._waiting[0].ts_event or 0) <= now:
-            yield self._waiting.popleft()
-
-    def _next_slot(self) -> Iterable[Tick]:
-        start, slot = self._drawn, self._venue.slot
-        self._drawn = (start // slot + 1) * slot
-        return self._market.ticks(self._venue, self._pair, start, self._drawn)
 
 
 @hookimpl
