@@ -43,12 +43,13 @@ def _tick(row: dict[str, Any]) -> Iterator[Tick]:
     if row["type"] == "trade":
         yield Trade(row["symbol"], row["price"], row["amount"], row["side"], row["id"], nanoseconds(row["timestamp"]))
     if row["type"] == "book_ticker":
-        yield Quote(row["symbol"], row["bidPrice"], row["askPrice"], row["bidAmount"], row["askAmount"])
+        sizes = (row.get("bidAmount", 0.0), row.get("askAmount", 0.0))
+        yield Quote(row["symbol"], row["bidPrice"], row["askPrice"], *sizes)
 
 
 def barter_trade(rust: str, symbol: str) -> Trade:
     """Return the trade that barter-rs states in Rust."""
-    number = dict(re.findall(r"\b(id|price|amount): ([\d.]+)", rust))
+    number = dict(re.findall(r'\b(id|price|amount): "?([\da-f.-]+)', rust))
     millis = re.search(r"from_millis\(\s*(\d+)", rust)
     side = re.search(r"Side::(Buy|Sell)", rust)
     assert millis is not None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrono import Ack, FrameError, Pair, Quote, Reconnect, Rejected, Trade
+from chrono import Ack, FrameError, Pair, Quote, RateLimit, Reconnect, Rejected, Trade
 from chrono_binance import Binance
 
 TRADE = {"e": "trade", "E": 1, "s": "BNBBTC", "t": 12345, "p": "0.001", "q": "100", "T": 1672515782136, "m": True}
@@ -117,6 +117,16 @@ def test_a_shutdown_asks_for_a_new_connection(frame: str) -> None:
     assert Binance().read(frame.encode()) == (Reconnect("serverShutdown"),)
 
 
+def test_statistics_of_all_markets_give_nothing() -> None:
+    """They come as an array, inside a combined stream or bare; an array of anything else is damage."""
+    rows = [{"e": "24hrTicker", "E": 1672515782136, "s": "BNBBTC", "p": "-0.0015", "b": "0.0024", "B": "10"}]
+    for told in (rows, {"stream": "!ticker_1h@arr", "data": rows}):
+        assert tuple(Binance().read(json.dumps(told).encode())) == ()
+    for damage in ([], [TOP], [None], {"stream": "!ticker_1h@arr", "data": []}, {"data": [TOP]}):
+        with pytest.raises(FrameError):
+            Binance().read(json.dumps(damage).encode())
+
+
 def test_answers_are_signals() -> None:
     """An acknowledgement is of the whole request, and so is an error in any of its forms."""
     assert Binance().read(b'{"result":null,"id":1}') == (Ack(),)
@@ -128,6 +138,17 @@ def test_answers_are_signals() -> None:
         b'{"error":"too many"}',
     ):
         assert Binance().read(frame) == (Rejected("", "too many"),)
+
+
+@pytest.mark.parametrize("frame", ['{"code":-1003,"msg":"%s"}', '{"error":{"code":-1003,"msg":"%s"},"id":1}'])
+def test_too_many_requests_are_a_reason_to_pause(frame: str) -> None:
+    """The venue counts them by address: for a minute, or until the time that it states."""
+    venue, words = Binance(), "Too many requests; current limit is 5"
+    assert venue.read((frame % words).encode()) == (RateLimit(60.0, words, address=True),)
+    words = f"IP banned until {venue.context.clock.now() // 10**6 + 300_000}. Please use the websocket"
+    (signal,) = venue.read((frame % words).encode())
+    assert isinstance(signal, RateLimit)
+    assert signal.retry_after == pytest.approx(300.0, abs=5.0)
 
 
 def test_a_full_connection_is_subscribed_within_the_limits() -> None:
@@ -153,3 +174,9 @@ def test_a_partial_book_says_nothing_of_interest() -> None:
     book = {"lastUpdateId": 160, "bids": [["0.0024", "10"]], "asks": [["0.0026", "100"]]}
     assert Binance().read(json.dumps(book).encode()) == ()
     assert read(book) == ()
+
+
+def test_what_was_subscribed_to_can_be_ended() -> None:
+    """Of a silent symbol that is subscribed to again."""
+    (message,) = Binance().unsubscribe(["BTCUSDT"])
+    assert message == {"method": "UNSUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@bookTicker"], "id": 1}

@@ -10,3 +10,5 @@ class TestBinance(SourceContract):
     source = Binance
     pairs = ("BNB/BTC", "BNB/USDT")
     recording = "recordings/trades.jsonl"
+    rest_recording = "recordings/rest.jsonl"
+    listings = "recordings/markets.json"

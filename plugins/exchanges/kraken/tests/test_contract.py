@@ -10,3 +10,5 @@ class TestKraken(SourceContract):
     source = Kraken
     pairs = ("MATIC/USD", "ALGO/USD")
     recording = "recordings/trades.jsonl"
+    rest_recording = "recordings/rest.jsonl"
+    listings = "recordings/markets.json"

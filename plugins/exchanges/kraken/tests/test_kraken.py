@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrono import FrameError, Pair, Quote, Rejected, Trade
+from chrono import FrameError, Pair, Quote, RateLimit, Rejected, Trade
 from chrono_kraken import Kraken
 
 ROW = {"symbol": "BTC/USD", "side": "buy", "price": 64250.1, "qty": 0.015, "ord_type": "limit", "trade_id": 71}
@@ -129,9 +129,32 @@ def test_a_refusal_names_its_symbol() -> None:
     assert Kraken().read(b'{"error":"Malformed request","success":false}') == (Rejected("", "Malformed request"),)
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"Error":"Exceeded msg rate"}',
+        b'{"error":"Exceeded msg rate","method":"subscribe","success":false,"symbol":"BTC/USD"}',
+        b'{"error":"EAPI:Rate limit exceeded","method":"subscribe","success":false}',
+    ],
+)
+def test_too_many_messages_are_a_reason_to_pause(frame: bytes) -> None:
+    """They say nothing of a symbol, so none is told as refused."""
+    (signal,) = Kraken().read(frame)
+    assert isinstance(signal, RateLimit)
+    assert signal.retry_after > 0
+    assert "xceeded" in signal.reason
+
+
 def test_trades_and_the_top_of_the_book_are_asked_for() -> None:
     """Past trades are not wanted, and quotes at each change of the book."""
     symbols = [Kraken().symbol(Pair.parse(text)) for text in ("BTC/USD", "ETH/EUR")]
     trade, ticker = (message["params"] for message in Kraken().subscribe(symbols))
     assert trade == {"channel": "trade", "symbol": ["BTC/USD", "ETH/EUR"], "snapshot": False}
     assert ticker == {"channel": "ticker", "symbol": ["BTC/USD", "ETH/EUR"], "event_trigger": "bbo"}
+
+
+def test_what_was_subscribed_to_can_be_ended() -> None:
+    """Of a silent symbol that is subscribed to again."""
+    trade, ticker = (message["params"] for message in Kraken().unsubscribe(["BTC/USD"]))
+    assert trade == {"channel": "trade", "symbol": ["BTC/USD"]}
+    assert ticker == {"channel": "ticker", "symbol": ["BTC/USD"], "event_trigger": "bbo"}
