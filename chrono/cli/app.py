@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chrono.cli import explain as explaining
-from chrono.cli import pipeline, plugins, recordings, scenario
+from chrono.cli import importing, pipeline, plugins, recordings, scenario, store
 from chrono.cli.usage import explain
 from chrono.core.errors import ChronoError, ConfigError, PluginError, ReaderLeft, UnknownType
 
@@ -78,6 +78,8 @@ app.command("replay")(recordings.replay)
 app.command("decode")(recordings.decode)
 app.add_typer(scenario.app, name="scenario")
 app.command("explain")(explaining.explain)
+app.add_typer(store.app, name="store")
+app.command("import-feeds")(importing.import_feeds)
 
 
 def _version(*, wanted: bool) -> None:

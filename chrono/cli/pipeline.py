@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chrono.core.engine import Summary
+    from chrono.core.pipeline import Pipeline
+    from chrono.core.units import Duration
+    from chrono.core.writing import Rotation
 
 app = typer.Typer(no_args_is_help=True, help="Run, check and show pipeline files.", rich_markup_mode=None)
 
@@ -31,6 +36,12 @@ def _rounds(text: str) -> int:
 Files = Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="FILE")]
 File = Annotated[Path, typer.Argument(help="A pipeline file.", metavar="FILE")]
 Rounds = Annotated[int | None, typer.Option(parser=_rounds, metavar="N", help="Stop after this many rounds.")]
+Rotate = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SIZE|TIME", help="Go on in another file after 100MB, at each full 1h, or either: given twice."
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what goes well, too.")]
 
 
@@ -41,6 +52,7 @@ def run(
     rounds: Rounds = None,
     format: Annotated[Form | None, typer.Option(help="Print reports as a table or as JSON Lines.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record raw frames into this folder.")] = None,
+    rotate: Rotate = None,
     progress: Annotated[bool, typer.Option(help="Say at the end what was done.")] = True,
     verbose: Verbose = False,
 ) -> int:
@@ -58,13 +70,16 @@ def run(
     from chrono.core.engine import Engine
     from chrono.core.errors import ConfigError
 
+    rotation = rotating(rotate)
+    if rotation is not None and record is None:
+        raise ConfigError("--rotate: expected --record, was missing; name a folder to record into")
     configure_logs(verbose=verbose)
     pipelines, problems = load_all(files)
     if problems:
         raise ConfigError(*problems)
     folders = _folders(record, [pipeline.name for pipeline in pipelines])
     engines = [
-        Engine(to_stdout(pipeline, format), record=folder, rounds=rounds)
+        Engine(to_stdout(pipeline, format), record=folder, rotation=rotation, rounds=rounds)
         for pipeline, folder in zip(pipelines, folders, strict=True)
     ]
     summaries, interrupted = run_all(engines)
@@ -78,6 +93,17 @@ def run(
         _say("expected ticks from at least one source, there was none; the messages above say why")
         return 1
     return 0
+
+
+def rotating(texts: list[str] | None) -> Rotation | None:
+    """Return what `--rotate` says."""
+    from chrono.core.errors import ConfigError
+    from chrono.core.writing import Rotation
+
+    try:
+        return Rotation.parse(texts or [])
+    except ValueError as error:
+        raise ConfigError(f"--rotate: {error}") from error
 
 
 def ticks(summary: Summary) -> str:
@@ -100,28 +126,87 @@ def _folders(record: Path | None, names: list[str]) -> list[Path | None]:
 
 
 @app.command()
-def check(files: Files) -> int:
+def check(
+    files: Files,
+    *,
+    live: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Then connect for this long at most, price once, and publish nothing."),
+    ] = None,
+    format: Annotated[Form, typer.Option(help="Print a table or JSON Lines.")] = Form.TABLE,
+    verbose: Verbose = False,
+) -> int:
     """Say everything that is wrong with pipeline files.
 
-    Nothing is connected to.
+    Nothing is connected to, unless it is asked for.
 
     For example:
 
       chrono pipeline check prices.yaml
+
+      chrono pipeline check prices.yaml --live 30s
     """
     from chrono.cli.running import load_all
     from chrono.core.errors import ConfigError
 
+    lasts = length("--live", live)
+    loaded: list[Pipeline] = []
     problems: list[str] = []
     for file in files:
         pipelines, found = load_all([file])
         problems.extend(found)
         for pipeline in pipelines:
-            feeds = sum(plan.feed.published for plan in pipeline.plans)
-            typer.echo(f"{file}: ok, {feeds} feeds, {len(pipeline.sources)} sources, {len(pipeline.horizons)} markets")
+            loaded.append(pipeline)
+            typer.echo(_checked(file, pipeline, format))
     if problems:
         raise ConfigError(*problems)
-    return 0
+    return 0 if lasts is None else _rehearse(loaded, lasts, format, verbose=verbose)
+
+
+def _checked(file: Path, pipeline: Pipeline, form: Form) -> str:
+    """Say that a file is right, and how much it asks for."""
+    import json
+
+    feeds = sum(plan.feed.published for plan in pipeline.plans)
+    counts = {"feeds": feeds, "sources": len(pipeline.sources), "markets": len(pipeline.horizons)}
+    if form is Form.JSON:
+        return json.dumps({"kind": "file", "pipeline": pipeline.name, "file": str(file), **counts})
+    return f"{file}: ok, " + ", ".join(f"{count} {what}" for what, count in counts.items())
+
+
+def _rehearse(pipelines: Sequence[Pipeline], lasts: Duration, form: Form, *, verbose: bool) -> int:
+    """Try pipelines out, and print what was found."""
+    from chrono.cli.running import INTERRUPTED, configure_logs, run_all
+    from chrono.core.rehearsal import Rehearsal
+    from chrono.core.rehearsal_text import lines, problems, rows
+    from chrono.core.reporting import encode
+
+    configure_logs(verbose=verbose)
+    found, interrupted = run_all([Rehearsal(pipeline, lasts) for pipeline in pipelines])
+    told = [findings for findings in found if findings is not None]
+    for findings in told:
+        for row in rows(findings) if form is Form.JSON else ():
+            typer.echo(encode(row).decode())
+        for line in lines(findings) if form is Form.TABLE else ():
+            typer.echo(line)
+    missing = [problem for findings in told for problem in problems(findings)]
+    for problem in missing:
+        _say(problem)
+    return INTERRUPTED if interrupted else 1 if missing else 0
+
+
+def length(option: str, text: str | None) -> Duration | None:
+    """Return the length of time that an option says."""
+    from chrono.core.errors import ConfigError
+    from chrono.core.units import Duration
+
+    try:
+        said = None if text is None else Duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from error
+    if said == 0:
+        raise ConfigError(f"{option}: expected a duration above 0, was {text!r}")
+    return said
 
 
 @app.command()

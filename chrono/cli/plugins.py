@@ -1,16 +1,19 @@
-"""`chrono plugin`: what is installed."""
+"""`chrono plugin`: what is installed, a new one, and whether one keeps its contract."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from chrono.cli import conformance
 from chrono.cli.pipeline import Form
 
-app = typer.Typer(no_args_is_help=True, help="List and describe what is installed.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, help="List, describe, make and test plugins.", rich_markup_mode=None)
+app.command("test")(conformance.check)
 
 
 @app.command("list")
@@ -71,6 +74,32 @@ def info(name: Annotated[str, typer.Argument(metavar="TYPE", help="The word used
         typer.echo(f"  {_first_line(entry.cls)}")
         for option, told in entry.cls.Config.model_json_schema().get("properties", {}).items():
             typer.echo(f"  {option}: {_option(told)}")
+    return 0
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="source, aggregator, detector, consensus or sink.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The word for it in pipeline files.")],
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make it in.")] = Path(),
+) -> int:
+    """Make the package of a new plugin, which works as it is and is there to be changed.
+
+    For example:
+
+      chrono plugin new source acme
+
+      chrono plugin new detector far --out plugins/
+    """
+    from chrono.testing.scaffold import Package, make
+
+    package = Package(kind, name)
+    folder = make(package, out)
+    for path in sorted(path for path, _ in package.files()):
+        typer.echo(folder / path)
+    steps = f"pip install -e {folder} pytest && chrono plugin test {folder}"
+    sys.stderr.write(f"next: {steps}; then see {folder / 'README.md'}\n")
     return 0
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from chrono.cli.pipeline import File, Form, Verbose, ticks
-
-if TYPE_CHECKING:
-    from chrono.core.units import Duration
+from chrono.cli.pipeline import File, Form, Rotate, Verbose, length, rotating, ticks
 
 Recordings = Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="RECORDING")]
 
@@ -24,6 +21,7 @@ def record(
     duration: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="How long, such as 10m; until stopped otherwise.")
     ] = None,
+    rotate: Rotate = None,
     verbose: Verbose = False,
 ) -> int:
     """Record what the sources of a pipeline receive.
@@ -33,16 +31,19 @@ def record(
     For example:
 
       chrono record prices.yaml --out recordings/ --for 10m
+
+      chrono record prices.yaml --out recordings/ --rotate 1h --rotate 100MB
     """
     from dataclasses import replace
 
     from chrono.cli.running import INTERRUPTED, configure_logs, load, run_all
     from chrono.core.engine import Engine
 
-    length = _length(duration)
+    lasts, rotation = length("--for", duration), rotating(rotate)
     configure_logs(verbose=verbose)
-    # nothing is priced, so nothing of what rounds remember may be overwritten
-    engine = Engine(replace(load(file), sinks={}, plans=(), state_path=None), record=out, lasts=length)
+    # nothing is priced, so nothing of what rounds remember may be overwritten; all is recorded, so nothing need be kept
+    alone = replace(load(file), sinks={}, plans=(), state_path=None, flight_recorder=None)
+    engine = Engine(alone, record=out, rotation=rotation, lasts=lasts)
     (summary,), interrupted = run_all([engine])
     received = 0 if summary is None else summary.ticks
     _say(f"{received} ticks recorded into {out}")
@@ -135,19 +136,6 @@ def _told(differences: Iterable[str]) -> int:
     for count, difference in enumerate(differences, 1):  # noqa: B007 - the last number is the answer
         _say(difference)
     return count
-
-
-def _length(text: str | None) -> Duration | None:
-    from chrono.core.errors import ConfigError
-    from chrono.core.units import Duration
-
-    try:
-        length = None if text is None else Duration(text)
-    except ValueError as error:
-        raise ConfigError(f"--for: {error}") from error
-    if length == 0:
-        raise ConfigError(f"--for: expected a duration above 0, was {text!r}")
-    return length
 
 
 def _say(text: str) -> None:

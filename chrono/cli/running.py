@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import functools
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from chrono.core.engine import Engine
     from chrono.core.pipeline import Pipeline
+    from chrono.core.rehearsal import Rehearsal
     from chrono.core.replay import Replay
 
 INTERRUPTED = 130
+
+DUMP = tuple(signal.Signals[name] for name in ("SIGUSR1",) if name in signal.Signals.__members__)
+"""What has the flight recorder write down what it keeps; nothing where the system has no such signal."""
 
 
 class _StandardError:
@@ -108,20 +114,29 @@ def _prints(sink: Any) -> bool:
     return isinstance(sink, Console) or (isinstance(sink, JsonLines) and sink.config.path == "-")
 
 
-def run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
-    """Run engines or replays until they end or a signal stops them.
+def run_all(work: Sequence[Engine | Replay | Rehearsal]) -> tuple[list[Any], bool]:
+    """Run engines, replays or rehearsals until they end or a signal stops them.
 
     Returns
     -------
     tuple of list and bool
-        The summary of each, None for one that a second signal cut short; and whether it was SIGINT.
+        The summary of each, or what it found, None for one that a second signal cut short; and whether it was SIGINT.
     """
     import anyio
 
-    return anyio.run(functools.partial(_run_all, work), backend_options={"use_uvloop": False})
+    # What is imported and built by now stays to the end: the collector need not walk through it while a round waits.
+    gc.freeze()
+    return anyio.run(functools.partial(_run_all, work), backend_options={"use_uvloop": _uvloop()})
 
 
-async def _run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
+def _uvloop() -> bool:
+    """Say whether the faster loop is there, the extra `fast`; nothing but the time things take depends on it."""
+    # where a standard stream is closed, its number becomes one of the loop's own, and libuv aborts the process
+    streams = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    return find_spec("uvloop") is not None and all(stream is not None for stream in streams)
+
+
+async def _run_all(work: Sequence[Engine | Replay | Rehearsal]) -> tuple[list[Any], bool]:
     import anyio
 
     summaries: list[Any] = [None] * len(work)
@@ -138,9 +153,12 @@ async def _run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
 
     async def listen(ended: anyio.Event) -> None:
         nonlocal interrupted
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *DUMP) as signals:
             ended.set()
             async for number in signals:
+                if number in DUMP:
+                    _dump(work, number)
+                    continue
                 if all(other.stop.is_set() for other in work):
                     everything.cancel_scope.cancel()
                 interrupted = interrupted or number == signal.SIGINT
@@ -158,3 +176,9 @@ async def _run_all(work: Sequence[Engine | Replay]) -> tuple[list[Any], bool]:
     if errors:
         raise errors[0]
     return summaries, interrupted
+
+
+def _dump(work: Sequence[Engine | Replay | Rehearsal], number: signal.Signals) -> None:
+    for each in work:
+        if hasattr(each, "dump"):
+            each.dump(number.name)

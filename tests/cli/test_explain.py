@@ -158,7 +158,7 @@ REFUSED = {
     ),
     "no recording": (
         ["BTC/USD", "--at", "round:1", "--recording", "none.jsonl"],
-        "none.jsonl: expected a recording or a directory of them (.jsonl, .jsonl.gz); there is none",
+        "none.jsonl: expected a recording or a directory of them (.jsonl, .jsonl.gz, .ticks.parquet); there is none",
     ),
     "format": (
         ["BTC/USD", "--at", "round:1", "--format", "yaml"],
