@@ -1,0 +1,219 @@
+"""What is asked of the nodes of a chain: blocks, logs, calls.
+
+Every answer about a range of logs comes with the block number of the same node, since a node that lags would leave out
+silently what it does not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from chrono_flare_ftso.chain.answers import Block, Log, blocks_of, data_of, logs_of, number_of
+from chrono_flare_ftso.chain.choosing import TIMEOUT, Clock, Endpoints, Tell, block_request, silent
+from chrono_flare_ftso.chain.endpoint import Divide, Refused, Request, TooMuch
+from chrono_flare_ftso.protocol.text import to_hex
+
+T = TypeVar("T")
+
+_SPAN = 10_000
+_BATCH = 20
+_AT_ONCE = 4
+_GENTLE = 1.0
+
+
+class Node(Endpoints):
+    """The nodes of one chain, asked by JSON-RPC over HTTP.
+
+    Parameters
+    ----------
+    urls : sequence of str
+        Addresses, the preferred one first. They may hold keys: messages name their hosts alone.
+    clock : Clock
+        Such as `Context.clock`.
+    chain_id : int, optional
+        Which chain it has to be; where it is not given, that of the first endpoint which answers.
+    tell : callable, optional
+        Told a code and a sentence when an endpoint fails, falls behind or is refused.
+    batch : int
+        How many requests are sent together, at most.
+    at_once : int
+        How many batches are under way at a time.
+
+    Raises
+    ------
+    PermanentError
+        If an address is none. By any method: if every endpoint is of another chain.
+
+    Notes
+    -----
+    Every method raises `TransientError` when no endpoint answers, `RateLimited` when all asked to be left alone, and
+    `Refused` when an answer is that the request is wrong.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        clock: Clock,
+        *,
+        chain_id: int | None = None,
+        tell: Tell = silent,
+        batch: int = _BATCH,
+        at_once: int = _AT_ONCE,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        super().__init__(urls, clock, chain_id=chain_id, tell=tell, connections=at_once, timeout=timeout)
+        self._batch = batch
+        self._span, self._span_known = _SPAN, False
+        self._gate = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+
+    @property
+    def reach(self) -> int:
+        """How many blocks of logs are read by all that is under way at a time."""
+        if not self._span_known:
+            return self._span
+        return self._span * self._batch * (1 if self.urged else self._at_once)
+
+    async def chain_id(self) -> int:
+        """Return the number of the chain."""
+        return await self._one(Request("eth_chainId"), number_of)
+
+    async def block_number(self) -> int:
+        """Return the number of the last block."""
+        return await self._one(Request("eth_blockNumber"), number_of)
+
+    async def block(self, number: int | str, *, to: bytes | None = None) -> Block:
+        """Return a block by its number, or by a tag such as ``latest``; see `blocks`."""
+        request = block_request(number, full=to is not None)
+        (block,) = await self.asked([request], lambda endpoint, raw: blocks_of(endpoint.name, [number], raw, to))
+        return block
+
+    async def blocks(self, numbers: Sequence[int], *, to: bytes | None = None) -> list[Block]:
+        """Return blocks, in the order of their numbers.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            None above the head.
+        to : bytes, optional
+            An address, 20 bytes: transactions to it are read too; without it only heads of blocks are.
+
+        Raises
+        ------
+        TransientError
+            If a block is missing everywhere; none is ever left out.
+        """
+
+        async def piece(these: Sequence[int]) -> list[Block]:
+            requests = [block_request(number, full=to is not None) for number in these]
+            return await self.asked(requests, lambda endpoint, raw: blocks_of(endpoint.name, these, raw, to))
+
+        return await self._pieces(numbers, piece)
+
+    async def logs(
+        self,
+        first: int,
+        last: int,
+        addresses: Sequence[bytes],
+        topics: Sequence[bytes],
+    ) -> list[Log]:
+        """Return the logs of a range of blocks, both ends included, in the order of the chain.
+
+        Parameters
+        ----------
+        first, last : int
+            Numbers of blocks; none above the head.
+        addresses : sequence of bytes
+            Contracts, any of them.
+        topics : sequence of bytes
+            First topics, any of them.
+
+        Notes
+        -----
+        The range is split as nodes refuse it. Flare's public endpoints answer for 30 blocks at a time, Avalanche's for
+        2048, one's own for as many as it is configured to; the number is taken from the refusal, and kept. Once a node
+        has asked to be left alone, one batch is read at a time, with a second between two.
+        """
+        what = {"address": [to_hex(each) for each in addresses], "topics": [[to_hex(each) for each in topics]]}
+        found: list[Log] = []
+        while first <= last:
+            # one range alone, until the node has answered one
+            reach = min(last, first + self.reach - 1)
+            try:
+                found += await self._logs(_ranges(first, reach, self._span), what)
+            except TooMuch as error:
+                self._narrow(error, min(self._span, reach - first + 1))
+                continue
+            self._span_known = True
+            first = reach + 1
+            if self.urged and first <= last:
+                await self.clock.sleep(_GENTLE)
+        return sorted(found, key=lambda log: (log.block, log.index))
+
+    async def call(self, to: bytes, data: bytes, block: int | str = "latest") -> bytes:
+        """Return what a contract answers to a call.
+
+        Raises
+        ------
+        Reverted
+            If it fails.
+        """
+        params = ({"to": to_hex(to), "data": to_hex(data)}, block if isinstance(block, str) else hex(block))
+        return await self._one(Request("eth_call", params), data_of)
+
+    async def _logs(self, ranges: Sequence[tuple[int, int]], what: dict[str, object]) -> list[Log]:
+        async def piece(these: Sequence[tuple[int, int]]) -> list[Log]:
+            filters = [{"fromBlock": hex(first), "toBlock": hex(last), **what} for first, last in these]
+            requests = [Request("eth_blockNumber"), *(Request("eth_getLogs", (each,)) for each in filters)]
+            return await self.asked(requests, lambda endpoint, raw: logs_of(endpoint.name, these, raw))
+
+        return await self._pieces(ranges, piece)
+
+    def _narrow(self, error: TooMuch, size: int) -> None:
+        if size <= 1:
+            raise Refused(str(error))
+        self._span = error.limit if error.limit and error.limit < size else size // 2
+
+    async def _pieces(self, items: Sequence[T], piece: Callable[[Sequence[T]], Awaitable[list[Found]]]) -> list[Found]:
+        """Do something for all items, several batches at a time, smaller ones where they are refused."""
+
+        async def one(these: Sequence[T]) -> list[Found]:
+            try:
+                async with self._gate:
+                    return await piece(these)
+            except Divide as error:
+                if len(these) == 1:
+                    raise TooMuch(str(error)) from None
+                half = len(these) // 2
+                self._batch = max(1, min(self._batch, half))
+                return [*await one(these[:half]), *await one(these[half:])]
+
+        size = self._batch
+        batches = [items[at : at + size] for at in range(0, len(items), size)]
+        async with _Group() as group:
+            tasks = [group.create_task(one(batch)) for batch in batches]
+        return [found for task in tasks for found in task.result()]
+
+    async def _one(self, request: Request, read: Callable[[msgspec.Raw], T]) -> T:
+        return await self.asked([request], lambda _, raw: read(raw[0]))
+
+
+Found = TypeVar("Found")
+
+
+class _Group(asyncio.TaskGroup):
+    """A group of tasks that fails with the first task's error alone."""
+
+    async def __aexit__(self, *exc: object) -> None:
+        try:
+            await super().__aexit__(*exc)  # type: ignore[arg-type]
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+
+def _ranges(first: int, last: int, span: int) -> list[tuple[int, int]]:
+    return [(at, min(at + span - 1, last)) for at in range(first, last + 1, span)]

@@ -1,0 +1,116 @@
+"""What was promised, in one file of SQLite: it outlives the process, and is on the disk before it is told."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+from chrono import PermanentError
+
+VERSION = 1
+"""Of the tables below; a file of a newer one is refused."""
+
+_APPLICATION = 0x46545350
+_TABLES = """
+CREATE TABLE answers (round INTEGER PRIMARY KEY, as_of INTEGER NOT NULL, prices TEXT NOT NULL) STRICT;
+CREATE INDEX answers_by_time ON answers (as_of);
+CREATE TABLE shadows (round INTEGER PRIMARY KEY, asked INTEGER NOT NULL, prices TEXT, problem TEXT) STRICT;
+CREATE TABLE commits (
+    round INTEGER NOT NULL, address BLOB NOT NULL, random BLOB NOT NULL, vector BLOB NOT NULL, feeds TEXT NOT NULL,
+    PRIMARY KEY (round, address)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE medians (
+    round INTEGER NOT NULL, feed TEXT NOT NULL, median REAL NOT NULL, first_quartile REAL, third_quartile REAL,
+    PRIMARY KEY (round, feed)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE chain_logs (
+    chain INTEGER NOT NULL, contracts BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, hash BLOB NOT NULL,
+    logs TEXT NOT NULL, PRIMARY KEY (chain, contracts, first)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Ledger:
+    """A file of answers, commits and what became of them; any thread may use it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made, readable by its owner alone, when it is not there.
+
+    Raises
+    ------
+    PermanentError
+        If it cannot be opened, is no such file, or is of a newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "flare.db") as ledger:
+    ...     changed = ledger.write("INSERT INTO answers VALUES (?, ?, ?)", 7, 1_795_342_500_000_000_000, "{}")
+    ...     ledger.read("SELECT round, prices FROM answers")
+    [(7, '{}')]
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        try:
+            path.touch(mode=0o600, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=2, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise self._refused(error) from error
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._refused(error) from error
+
+    def _open(self) -> None:
+        # FULL: a commit is on the disk when it is answered, even where the power fails
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.execute("BEGIN IMMEDIATE")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables:
+            for statement in _TABLES.split(";\n"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+        elif application != _APPLICATION or version > VERSION:
+            self._connection.execute("ROLLBACK")
+            self._connection.close()
+            what = "another program's" if application != _APPLICATION else f"a newer chrono's (version {version})"
+            told = f"{self.path}: expected a ledger of version {VERSION}, was {what}"
+            raise PermanentError(f"{told}; name another file, or upgrade chrono-flare-ftso")
+        self._connection.execute("COMMIT")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def write(self, statement: str, *values: Any) -> int:
+        """Change rows and return how many; they are on the disk when this returns."""
+        with self._lock:
+            return self._connection.execute(statement, values).rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _refused(self, error: Exception) -> PermanentError:
+        reason = getattr(error, "strerror", None) or error
+        told = f"{self.path}: expected to open or make a ledger, was refused: {reason}"
+        return PermanentError(f"{told}; name another file, or see to its rights and room")
