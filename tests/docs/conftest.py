@@ -120,20 +120,21 @@ class Reader:
             process.terminate()
             process.communicate(timeout=10)
 
-    def _on_free_ports(self, text: str) -> str:
+    def on_free_ports(self, text: str) -> str:
+        """Return a text with free ports in place of those of the form 87NN."""
         return _PORT.sub(lambda match: self.ports.setdefault(match[0], _free_port()), text)
 
     def _write(self, block: Block) -> None:
         path = self.folder / block.title
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self._on_free_ports(block.text))
+        path.write_text(self.on_free_ports(block.text))
         if block.lang == "yaml" and not path.name.startswith("wrong") and "${env:" not in block.text:
             code, printed = self.run(f"chrono pipeline check {block.title}")
             assert code == 0, f"{block}: {printed}"
 
     def _type(self, block: Block) -> None:
         code, printed = 0, Printed()
-        for command, shown in _commands(self._on_free_ports(block.text)):
+        for command, shown in _commands(self.on_free_ports(block.text)):
             if command == "echo $?":
                 assert shown == [str(code)], f"{block}: expected exit code {shown}, was {code}: {printed}"
                 code = 0
@@ -144,7 +145,8 @@ class Reader:
                 assert printed.shows(line), f"{block}: {command}\nexpected the line\n{line}\nin\n{printed}"
         assert code == 0, f"{block}: expected exit code 0, was {code}: {printed}"
 
-    def _start(self, command: str) -> tuple[int, Printed]:
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """Run a command in the background until the reader leaves."""
         process = subprocess.Popen(
             ["bash", "-c", f"exec {command.removesuffix('&')}"],
             cwd=self.folder,
@@ -153,12 +155,17 @@ class Reader:
             text=True,
         )
         self.background.append(process)
+        return process
+
+    def _start(self, command: str) -> tuple[int, Printed]:
+        process = self.start(command)
         assert process.stdout is not None
         return 0, Printed(process.stdout.readline())
 
     def _try(self, session: list[Block]) -> None:
         if session:
-            (self.folder / "session.txt").write_text("\n".join(block.text for block in session))
+            text = "\n".join(block.text for block in session)
+            (self.folder / "session.txt").write_text(self.on_free_ports(text))
             script = "import doctest; exit(doctest.testfile('session.txt', module_relative=False).failed)"
             code, printed = self.run(f'python -c "{script}"')
             assert code == 0, f"{session[0]}: {printed}"

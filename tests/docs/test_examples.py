@@ -1,12 +1,16 @@
-"""Every file in examples/ is checked; the quickstart runs, and the live one prices what its venues send."""
+"""Every file in examples/ is checked; the quickstart runs, the live one prices what its venues send, and the value
+provider answers what Flare asks."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +53,37 @@ def test_live_example_prices_what_kraken_and_binance_send(reader: Any) -> None:
     for feed, price in PRICES.items():
         assert float(rows[feed]["value"]) == pytest.approx(price, rel=1e-4)
     assert rows["BTC/USD"]["used"] == ["binance:BTC/USDT", "kraken:BTC/USD"]
+
+
+def test_value_provider_example_answers_what_flare_asks(reader: Any) -> None:
+    """Each feed in the order it was asked for, one that is not there without a value, and the same again."""
+    text = (ROOT / "examples" / "flare-value-provider.yaml").read_text()
+    (reader.folder / "served.yaml").write_text(reader.on_free_ports(text.replace("port: 3101", "port: 8701")))
+    asked = {"feeds": [{"category": 1, "name": name} for name in ("XRP/USD", "NOPE/USD", "BTC/USD", "FLR/USD")]}
+    reader.start("chrono pipeline run served.yaml")
+    first = _patient(lambda: _answer(f"http://127.0.0.1:{reader.ports['8701']}/feed-values/7", asked))
+    assert first["votingRoundId"] == 7
+    assert [row["feed"] for row in first["data"]] == asked["feeds"]
+    assert [round(row["value"] / PRICES[row["feed"]["name"]], 1) for row in first["data"] if "value" in row] == [1] * 3
+    assert _answer(f"http://127.0.0.1:{reader.ports['8701']}/feed-values/7", asked) == first
+
+
+def _answer(url: str, asked: Any) -> Any:
+    """Return the answer of a provider that has a value for all but one feed; None before that."""
+    with contextlib.suppress(httpx.HTTPError):
+        answer = httpx.post(url.replace("/7", "/"), json=asked)
+        if answer.status_code == 201 and sum("value" in row for row in answer.json()["data"]) == 3:
+            return httpx.post(url, json=asked).json()
+    return None
+
+
+def _patient(look: Any) -> Any:
+    """Look until there is something, for half a minute."""
+    for _ in range(300):
+        if found := look():
+            return found
+        time.sleep(0.1)
+    return pytest.fail("expected an answer within half a minute, was none")
 
 
 def records() -> Iterator[dict[str, Any]]:

@@ -23,7 +23,8 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 HOMES = (chrono, component, types, codec, clock)
 
 OWN = {
-    "WebSocketSource": {"asks", "tls", "next_connection", "run"},
+    "FrameSource": {"absent", "account", "reader", "routes"},
+    "WebSocketSource": {"asks", "next_connection", "polled", "reader", "run", "tls"},
     "PollingSource": {"run"},
 }
 """Public for chrono's other modules, and of no use to a plugin."""

@@ -20,7 +20,7 @@ from chrono.cli.app import app
 from chrono.core.assets import RENAMES
 from chrono.core.board import Inlet
 from chrono.core.component import State
-from chrono.core.config.models import DepegConfig, FeedConfig, LimitsConfig, PipelineConfig
+from chrono.core.config.models import DepegConfig, FeedConfig, FlightRecorderConfig, LimitsConfig, PipelineConfig
 from chrono.core.prose import PHRASES
 from chrono.core.recording import Record, Run, TickRecord
 from chrono.core.registry import KINDS, Registry
@@ -54,6 +54,7 @@ def models() -> Iterator[Any]:
     yield pytest.param("A feed", FeedConfig, id="feed")
     yield pytest.param("limits", LimitsConfig, id="limits")
     yield pytest.param("depeg", DepegConfig, id="depeg")
+    yield pytest.param("flight_recorder", FlightRecorderConfig, id="flight_recorder")
     for entry in Registry(found=()).entries()[0]:
         if entry.cls.Config.model_fields:
             yield pytest.param(f"{entry.kind} {entry.cls.type}", entry.cls.Config, id=entry.cls.type)
@@ -126,7 +127,8 @@ def test_every_change_of_name_is_in_a_table() -> None:
     for rename in RENAMES:
         told = next(cells for cells in rows if cells[:2] == [f"`{rename.old}`", f"`{rename.new}`"])
         assert told[2].partition(";")[0] == rename.on.isoformat()
-        assert (";" in told[2]) == rename.reused
+        assert (";" in told[2]) == (rename.reused or rename.kept or rename.ratio != 1)
+        assert rename.ratio == 1 or f"1 {rename.old} is {rename.ratio} {rename.new}" in told[2]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -255,7 +257,7 @@ def _says_outages(tree: ast.Module) -> bool:
 def _codes(node: ast.AST) -> Iterable[ast.AST]:
     if isinstance(node, ast.Call):
         called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        place = {"Outage": 0, "_lost": 0, "status": 1}.get(called)
+        place = {"Outage": 0, "_lost": 0, "Note": 0, "Status": 2, "status": 1, "step": 1}.get(called)
         return node.args[place : place + 1] if place is not None else ()
     if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "_NETWORK":
         return [row.elts[1] for row in node.value.elts if isinstance(row, ast.Tuple)]  # type: ignore[union-attr]
