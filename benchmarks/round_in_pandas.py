@@ -34,7 +34,9 @@ def peer(python: str) -> Iterator[tuple[str, Peer]]:
         ask, answer = process.stdin, process.stdout
         if ask is None or answer is None:
             raise SystemExit(f"{python}: expected a process to talk to")
-        version = json.loads(answer.readline())
+        version = answer.readline().strip()
+        if not version:
+            raise SystemExit(f"{python}: expected pandas in its environment; install it there or leave --python out")
 
         def once(columns: Columns, wanted: Mapping[str, tuple[float, float]]) -> float:
             ask.write(json.dumps(columns) + "\n")
@@ -100,12 +102,8 @@ def _far(frame: Any) -> Any:
 
 def main() -> None:
     """Serve rounds until there is nothing more to read."""
-    try:
-        pandas = importlib.import_module("pandas")
-        version = pandas.__version__
-    except ImportError as error:
-        version = f"skipped: {error}"
-    sys.stdout.write(json.dumps(version) + "\n")
+    pandas = importlib.import_module("pandas")
+    sys.stdout.write(f"{pandas.__version__}\n")
     sys.stdout.flush()
     for line in sys.stdin:
         columns = json.loads(line)
