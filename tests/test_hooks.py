@@ -221,3 +221,54 @@ def test_component_that_breaks_the_contract_is_refused(text: str, reason: str, i
     with pytest.raises(PluginError, match=reason) as caught:
         Registry(points()).component("sink", "thing")
     assert "chrono-spoilt" in str(caught.value)
+
+
+OWNS = """
+from pathlib import Path
+from chrono import hookimpl
+from chrono.store import Migrations
+
+@hookimpl
+def chrono_migrations():
+    return {offered}
+"""
+
+
+def test_migrations_of_plugins_are_found_with_what_is_broken(installed: Any, tmp_path: Path) -> None:
+    """Each by its name; a plugin that cannot be imported, or offers something else, keeps nobody from his own."""
+    install, points = installed
+    for name, offered in {
+        "notes": f"[Migrations('notes', Path({str(tmp_path)!r}))]",
+        "audit": f"[Migrations('audit', Path({str(tmp_path)!r}), 'sqlite')]",
+        "words": "['words']",
+        "upper": f"[Migrations('Upper', Path({str(tmp_path)!r}))]",
+        "gone": f"[Migrations('gone', Path({str(tmp_path / 'no')!r}))]",
+        "fails": "1 / 0",
+    }.items():
+        install(f"chrono-{name}", f"owns_{name}", OWNS.format(offered=offered), name=name)
+    install("chrono-spoilt", "owns_spoilt", "1 / 0", name="spoilt")
+    found, broken = Registry(points()).migrations()
+    assert [(each.name, each.dialect) for each in found] == [("audit", "sqlite"), ("notes", "")]
+    told = sorted(str(problem) for problem in broken)
+    wanted = {
+        "fails": "hook chrono_migrations expected to return Migrations, raised ZeroDivisionError: division by zero",
+        "gone": f"hook chrono_migrations expected a folder of migrations, was {tmp_path / 'no'}; reinstall it",
+        "spoilt": "expected to import owns_spoilt, was ZeroDivisionError",
+        "upper": "hook chrono_migrations expected to return Migrations with a name in lower snake case, was Migrations",
+        "words": "hook chrono_migrations expected to return Migrations with a name in lower snake case, was 'words'",
+    }
+    assert len(told) == len(wanted)
+    for problem, (name, reason) in zip(told, wanted.items(), strict=True):
+        assert problem.startswith(f"plugin {name} (chrono-{name}): {reason}")
+
+
+def test_two_plugins_cannot_own_the_same_tables(installed: Any, tmp_path: Path) -> None:
+    """Their revisions would be taken for each other's."""
+    install, points = installed
+    (tmp_path / "other").mkdir()
+    for name, folder in (("one", tmp_path), ("two", tmp_path / "other")):
+        offered = f"[Migrations('notes', Path({str(folder)!r}))]"
+        install(f"chrono-{name}", f"both_{name}", OWNS.format(offered=offered), name=name)
+    found, (problem,) = Registry(points()).migrations()
+    assert [each.name for each in found] == ["notes"]
+    assert str(problem).endswith("migrations 'notes' are also offered by another plugin; uninstall one of the two")

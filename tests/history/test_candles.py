@@ -141,3 +141,19 @@ def test_reference_lets_the_freshest_outvote_the_rest() -> None:
     assert ftso([said("v0", "BTC/USDT", 100.0, 1.0)], moment, "USD") == 50.0
     assert ftso([said("v0", "BTC/USDC", 100.0, 1.0)], moment, "USD") == 100.0
     assert ftso([said("v0", "BTC/USD", 7.0, 1e9), said("v1", "BTC/USD", 3.0, 1e8)], moment, "USD") == 7.0
+
+
+def test_reference_is_what_the_example_provider_answered(data: Path) -> None:
+    """Fifty lists of prices and ages, and the recorded answer of the provider to each."""
+    path = data / "fsp" / "example_value_provider.json"
+    recorded = json.loads(path.read_text())
+    cases = [case for case in recorded["weighted_median"] if case["prices"]]
+    assert len(cases) >= 50
+    now = recorded["now_ms"] * 1_000_000
+    for case in cases:
+        said = [
+            Print(0, one["exchange"], Trade("BTC/USD", one["value"], 1.0, ts_event=one["time"] * 1_000_000))
+            for one in case["prices"]
+        ]
+        moment = Moment(now, None, {})  # type: ignore[arg-type]
+        assert ftso(said, moment, "USD") == case["result"], case

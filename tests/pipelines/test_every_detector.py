@@ -264,9 +264,9 @@ def test_recording_that_ends_before_its_run_replays_up_to_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full is no reason to price the rounds after it from what is known before."""
-    from chrono.core import recording
+    from chrono.core.writing import Writer
 
-    class Full(recording.Writer):
+    class Full(Writer):
         def write(self, *args: Any, ts: int, **more: Any) -> None:
             if ts > START + 20 * SECOND + SECOND // 2 and not self.failed:
                 with self._refusable():
