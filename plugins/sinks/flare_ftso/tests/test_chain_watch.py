@@ -270,6 +270,24 @@ async def test_patience_ends_five_seconds_of_the_local_clock_after_the_end():
         assert await asyncio.wait_for(waiting, 5) is False
 
 
+async def test_who_waits_is_let_go_even_as_the_chain_moves():
+    """A cancellation counts, whatever else comes in the same turn of the loop."""
+    chain = small_chain(plan_of())
+    second = chain.blocks[-1].timestamp
+    async with watched(chain, clock=FakeClock(second, runs=False)) as (watch, _, _):
+        await read(watch, second - 1, NOW)
+        for _ in range(20):
+            waiting = asyncio.create_task(watch.until(second, 5.0))
+            await asyncio.sleep(0.002)
+            watch._moved.set()
+            watch._moved = asyncio.Event()
+            # the waiting one wakes, and is told to stop before it goes on
+            await asyncio.sleep(0)
+            waiting.cancel()
+            done, _ = await asyncio.wait([waiting], timeout=0.2)
+            assert done
+
+
 async def test_a_round_is_complete_from_twenty_two_rounds_ago_and_old_ones_are_let_go():
     plan = plan_of()
     for round in range(NOW - 40, NOW):

@@ -213,7 +213,9 @@ class Watch:
             if left <= 0:
                 return False
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), min(left, 1.0))
+                # not wait_for, which in Python 3.11 may lose a cancellation
+                async with asyncio.timeout(min(left, 1.0)):
+                    await self._moved.wait()
 
     def submitted(self, round: int) -> Submitted:
         """Return the commits and the reveals of a voting round as far as they were read."""
