@@ -44,10 +44,11 @@ def vector(feeds: Sequence[FeedDecimals], names: Feeds, values: Values) -> bytes
     >>> vector(feeds, Feeds({"BTC/USD": "crypto"}), Values(0, {"BTC/USD": 67123.5})).hex()
     '0000000080666c1e'
     """
-    return pack([encode_value(values.prices.get(_name(each.id, names)), each.decimals) for each in feeds])
+    return pack([encode_value(values.prices.get(name_of(each.id, names)), each.decimals) for each in feeds])
 
 
-def _name(feed: bytes, names: Feeds) -> str:
+def name_of(feed: bytes, names: Feeds) -> str:
+    """Return what a feed of the chain is called in the pipeline; nothing where it is not priced."""
     try:
         category, name = feed_name(feed)
     except ProtocolError:
