@@ -1,0 +1,54 @@
+"""A clock that turns by itself: whoever waits for a second has it as soon as nobody does anything before it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+_SETTLED = 0.003
+
+
+class Turning:
+    """Seconds that pass when all wait.
+
+    Examples
+    --------
+    >>> clock = Turning(100.0)
+    >>> asyncio.run(clock.run(clock.sleep(50)))
+    >>> clock.now()
+    150.0
+    """
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = count()
+
+    def now(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (self._now + seconds, next(self._count), woken))
+        await woken
+
+    async def run(self, work: Awaitable[object], until: Callable[[], bool] = lambda: False) -> None:
+        """Turn until some work is done, or something is true."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done() and not until():
+                # what threads do takes its time
+                await asyncio.sleep(_SETTLED)
+                while self._waiting and self._waiting[0][2].done():
+                    heapq.heappop(self._waiting)
+                if self._waiting and not task.done():
+                    second, _, woken = heapq.heappop(self._waiting)
+                    self._now = max(self._now, second)
+                    woken.set_result(None)
+            if task.done():
+                task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
