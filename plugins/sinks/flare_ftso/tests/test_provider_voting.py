@@ -206,7 +206,13 @@ def world(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def coarse(monkeypatch):
+def one_thread(monkeypatch):
+    """Have the clock turn in few steps, and nothing be done in a thread that it would not wait for."""
+
+    async def here(work, *args, **options):
+        return work(*args, **options)
+
+    monkeypatch.setattr(asyncio, "to_thread", here)
     monkeypatch.setattr(voting, "LOOK", 3.0)
 
 

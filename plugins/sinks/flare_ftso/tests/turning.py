@@ -7,7 +7,8 @@ import heapq
 from collections.abc import Awaitable, Callable
 from itertools import count
 
-_SETTLED = 0.003
+_TURNS = 30
+"""Turns of the event loop after which all that can be done now is done; what is awaited is in its own thread."""
 
 
 class Turning:
@@ -39,8 +40,8 @@ class Turning:
         task = asyncio.ensure_future(work)
         try:
             while not task.done() and not until():
-                # what threads do takes its time
-                await asyncio.sleep(_SETTLED)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
                 while self._waiting and self._waiting[0][2].done():
                     heapq.heappop(self._waiting)
                 if self._waiting and not task.done():

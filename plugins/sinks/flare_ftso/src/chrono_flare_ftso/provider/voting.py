@@ -47,6 +47,8 @@ PRICED_BY = 3.0
 
 Tell = Callable[[str, str, str], None]
 
+_EXPECTED = (ChronoError, ProtocolError, Unanswered)
+
 
 class FollowedChain(Chain, Protocol):
     """A `Chain` with what signatures and finalizing need."""
@@ -221,10 +223,9 @@ class Voting:
         """Do one step; where it fails the others are done all the same."""
         try:
             await work
-        except (ChronoError, ProtocolError, Unanswered, LookupError) as error:
-            self._parts.tell("degraded", what, f"voting round {round}: no {what}: {error}")
         except Exception as error:  # noqa: BLE001 - a bug in one step is to cost no other its time
-            told = f"{type(error).__name__}: {error}; this is a bug, tell its author"
+            expected = isinstance(error, _EXPECTED) or type(error) is LookupError
+            told = str(error) if expected else f"{type(error).__name__}: {error}; this is a bug, tell its author"
             self._parts.tell("degraded", what, f"voting round {round}: no {what}: {told}")
 
     # commit and reveal
