@@ -27,6 +27,8 @@ class Names(NamedTuple):
         The number of the newest entry of the run that is written.
     feeds, markets : sequence of int
         By their places in the opening.
+    spool, started : str and int
+        What tells the run from others.
     """
 
     pipeline: int
@@ -34,11 +36,26 @@ class Names(NamedTuple):
     position: int
     feeds: Sequence[int]
     markets: Sequence[int]
+    spool: str
+    started: int
 
     @classmethod
-    def of(cls, connection: Connection, batch: Batch) -> Names:
-        """Find the ids of what a batch names, and insert what is new."""
+    def of(cls, connection: Connection, batch: Batch, known: Names | None = None) -> Names:
+        """Find the ids of what a batch names, and insert what is new.
+
+        Parameters
+        ----------
+        connection : Connection
+        batch : Batch
+        known : Names, optional
+            Those of an earlier batch; where that was of the same run, only how far it is written is asked.
+        """
         opening = batch.opening
+        if known is not None and (known.spool, known.started) == (batch.spool, opening.started):
+            asked = select(Run.position).where(Run.id == known.run, Run.spool == batch.spool).with_for_update()
+            position = connection.execute(asked).scalar_one_or_none()
+            if position is not None:
+                return known._replace(position=position)
         described = opening.description
         pipeline = _ids(connection, Pipeline, [{"name": described.pipeline}])[0]
         names = [recipe.feed.name for recipe in described.recipes]
@@ -64,7 +81,7 @@ class Names(NamedTuple):
             [{"pipeline_id": pipeline, "description_id": description, "position": 0}],
         )[0]
         position = connection.execute(select(Run.position).where(Run.id == run).with_for_update()).scalar_one()
-        return cls(pipeline, run, position, feeds, markets)
+        return cls(pipeline, run, position, feeds, markets, batch.spool, opening.started)
 
     def advance(self, connection: Connection, position: int) -> None:
         """Say that all entries of the run up to a number are written."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from chrono.core.errors import ConfigError
 from chrono.store.batches import Batch
 from chrono.store.sink import StoreSink
+
+if TYPE_CHECKING:
+    from chrono.store.names import Names
 
 _PATIENCE = 1.0
 """Seconds to wait for another program that is writing; then it is tried again later."""
@@ -86,6 +89,7 @@ class _File:
         from chrono.store.database import Database, write_ahead
         from chrono.store.migrating import upgrade
 
+        self._names: Names | None = None
         self._database = Database(str(path), patience=_PATIENCE)
         with self._database.explained():
             self._connection = self._database.engine(create=True).connect()
@@ -108,7 +112,9 @@ class _File:
         from chrono.store.writing import write
 
         with self._database.explained(), self._connection.begin():
-            write(self._connection, batch)
+            names = write(self._connection, batch, self._names)
+        # not before they are committed, or they could be of a run that is not there
+        self._names = names
 
     def close(self) -> None:
         """Let go of it."""

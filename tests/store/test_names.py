@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, create_engine, func, select
+from sqlalchemy import Connection, create_engine, delete, func, select
 
 from chrono.store.batches import Batch
 from chrono.store.models import Base, Description, Feed, Market, Pipeline, Run
@@ -82,6 +82,27 @@ def test_position_is_what_was_advanced_to(connection: Connection) -> None:
     Names.of(connection, batch()).advance(connection, 17)
     assert Names.of(connection, batch()).position == 17
     assert Names.of(connection, batch(START + 5_000)).position == 0
+
+
+def test_names_of_a_run_that_are_known_are_not_looked_for_again(connection: Connection) -> None:
+    """Only how far it is written is asked, by whomever it was."""
+    known = Names.of(connection, batch())
+    known.advance(connection, 17)
+    connection.execute(delete(Market))
+    again = Names.of(connection, batch(), known)
+    assert again == known._replace(position=17)
+    assert counts(connection)[3] == 0
+
+
+def test_known_names_of_another_run_or_another_database_are_not_relied_on(connection: Connection) -> None:
+    """What is not there is inserted."""
+    known = Names.of(connection, batch())
+    later = Names.of(connection, batch(START + 5_000), known)
+    assert (later.run, later.started) == (known.run + 1, START + 5_000)
+    connection.execute(delete(Run))
+    connection.execute(delete(Feed))
+    assert Names.of(connection, batch(), known).position == 0
+    assert counts(connection) == [1, 1, 2, 3, 1]
 
 
 def test_description_has_the_same_digest_whatever_the_order_of_its_options(connection: Connection) -> None:

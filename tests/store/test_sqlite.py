@@ -19,6 +19,7 @@ from chrono.core.component import Context, Status
 from chrono.core.errors import ConfigError
 from chrono.store import writing
 from chrono.store.batches import Batch
+from chrono.store.names import Names
 from chrono.store.sink import StoreSink
 from chrono.store.sqlite import Sqlite
 from chrono.testing import SinkContract
@@ -180,10 +181,11 @@ async def test_batch_of_a_file_that_is_removed_meanwhile_is_written_again(
     path = tmp_path / "prices.db"
     once = iter((True,))
 
-    def write(connection: Connection, batch: Batch) -> None:
-        real(connection, batch)
+    def write(connection: Connection, batch: Batch, known: Names | None) -> Names:
+        names = real(connection, batch, known)
         if next(once, False):
             path.unlink()
+        return names
 
     real = writing.write
     monkeypatch.setattr(writing, "write", write)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Self, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Self, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from chrono import ConfigError
-from chrono.store import Batch, Database, Migrations, Names, Refused, Run, begin, moment, pending, tables, upgrade
+from chrono.store import Batch, Database, Migrations, Names, Refused, begin, moment, pending, tables, upgrade
 from chrono_timescale.partitions import PLAIN, TABLES, Part, needed
 
 _PATIENCE = 30.0
@@ -44,7 +44,10 @@ _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _AT_FAULT = (asyncpg.UniqueViolationError, asyncpg.DataError, ValueError, TypeError, OverflowError)
 """What is raised of the rows, not of the way there."""
 
+T = TypeVar("T")
+
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
+Table: TypeAlias = tuple[Any, Rows]
 Way: TypeAlias = Callable[[Any, str, Sequence[str], Rows], Awaitable[None]]
 
 
@@ -78,7 +81,7 @@ class Server:
         self._engine = engine
         self._connection = connection
         self._parts: set[Part] | None = None
-        self._names: tuple[str, int, Names] | None = None
+        self._names: Names | None = None
 
     @classmethod
     async def connected(cls, database: Database) -> Self:
@@ -168,35 +171,24 @@ class Server:
     async def _write(self, batch: Batch, way: Way) -> None:
         connection = self._connection
         async with connection.begin():
-            names = await self._named(batch)
+            names = await connection.run_sync(Names.of, batch, self._names)
             entries = batch.after(names.position)
             if not entries:
                 return
-            fresh = await connection.run_sync(begin, names, entries)
+            rounds = {entry.round[1] for entry in entries if entry.round is not None}
+            found = tables(names, entries, rounds, moment, _text)
+            fresh, each = await _meanwhile(connection.run_sync(begin, names, entries), found)
+            if fresh != rounds:
+                # somebody else wrote some of them
+                found = tables(names, entries, fresh, moment, _text)
+                each = next(found, None)
             driver = await self._driver()
-            found = tables(names, entries, fresh, moment, _text)
-            each = next(found, None)
             while each is not None:
                 model, rows = each
                 columns = [column.name for column in model.__table__.columns]
-                # while the server takes these rows, the next are made
-                following = asyncio.create_task(asyncio.to_thread(next, found, None))
-                try:
-                    await way(driver, model.__tablename__, columns, rows)
-                finally:
-                    each = await following
+                _, each = await _meanwhile(way(driver, model.__tablename__, columns, rows), found)
             await connection.run_sync(names.advance, batch.position)
-        self._names = batch.spool, batch.opening.started, names
-
-    async def _named(self, batch: Batch) -> Names:
-        """Return the ids of what a batch names, as far as its run has written by now."""
-        spool, started, names = self._names or ("", 0, None)
-        if names is not None and (spool, started) == (batch.spool, batch.opening.started):
-            run = select(Run.position).where(Run.id == names.run, Run.spool == spool).with_for_update()
-            position = (await self._connection.execute(run)).scalar_one_or_none()
-            if position is not None:
-                return names._replace(position=position)
-        return await self._connection.run_sync(Names.of, batch)
+        self._names = names
 
     async def _divide(self, entries: Iterable[Any]) -> None:
         """Make the parts that rows of these entries go to, and those that come next; where tables are divided."""
@@ -226,6 +218,16 @@ class Server:
                 raise
             return state == "23514"
         return True
+
+
+async def _meanwhile(work: Awaitable[T], found: Iterator[Table]) -> tuple[T, Table | None]:
+    """Return what the server makes of some work, and the next table, whose rows are made while it does."""
+    following = asyncio.create_task(asyncio.to_thread(next, found, None))
+    try:
+        done = await work
+    finally:
+        table = await following
+    return done, table
 
 
 async def _copied(driver: Any, table: str, columns: Sequence[str], rows: Rows) -> None:
