@@ -20,6 +20,7 @@ from chrono_flare_ftso.protocol.events import (
 )
 from chrono_flare_ftso.protocol.feeds import CommunityOffer, InflationOffer
 from chrono_flare_ftso.protocol.networks import Network
+from chrono_flare_ftso.protocol.policy import SigningPolicy
 from chrono_flare_ftso.protocol.rewards.voters import Voter
 
 SECOND = 1_000_000_000
@@ -126,13 +127,7 @@ def registration(number: int, voter: Voter) -> tuple[VoterRegistered, VoterRegis
 
 
 def policy_of(number: int, start_round: int, voters: Sequence[Voter], timestamp: int) -> SigningPolicyInitialized:
-    return SigningPolicyInitialized(
-        reward_epoch=number,
-        start_round=start_round,
-        threshold=1,
-        seed=1,
-        voters=tuple(voter.signing for voter in voters),
-        weights=tuple(voter.signing_weight for voter in voters),
-        policy_bytes=b"",
-        timestamp=timestamp,
-    )
+    signers = tuple(voter.signing for voter in voters)
+    policy = SigningPolicy(number, start_round, 1, 1, signers, tuple(voter.signing_weight for voter in voters))
+    told = {name: getattr(policy, name) for name in SigningPolicy.__slots__}
+    return SigningPolicyInitialized(**told, policy_bytes=policy.encode(), timestamp=timestamp)

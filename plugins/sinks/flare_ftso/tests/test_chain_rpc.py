@@ -64,7 +64,7 @@ async def asked(*chains: FakeChain, path: str = "/", **options: object) -> Async
 async def test_blocks_are_read_with_what_was_sent_to_one_address():
     chain = chain_of(3)
     commit = calldata(Call.SUBMIT1, PayloadMessage(100, 7, bytes(32)))
-    other = calldata(Call.SUBMIT_SIGNATURES, PayloadMessage(100, 7, b""))
+    other = calldata(Call.SUBMIT3, PayloadMessage(100, 7, b""))
     sent = [
         Sent(EMITTER, None, b""),
         Sent(EMITTER, TO, commit),

@@ -13,6 +13,7 @@ from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.watching import Chain, Watch
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol.commits import commit_hash, encode_reveal
+from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.epochs import (
     benching_window,
     first_round,
@@ -253,6 +254,37 @@ async def test_what_is_sent_while_the_chain_is_followed_is_there_when_its_time_i
         found = result_of(watch, NOW)
         assert set(found.revealed.valid) == {voter.submit for voter in voters(4)}
         assert found.medians[0].value == 6_000_003
+
+
+async def test_signatures_of_a_round_are_those_sent_while_they_count():
+    """From the end of revealing to the end of the round after it; whether they are good is not asked."""
+    plan = plan_of()
+    after = round_start(NETWORK, NOW + 1)
+    sent = {second: Sent(address(second, 9), SUBMISSION, Call.SUBMIT_SIGNATURES.value) for second in (44, 45, 89, 90)}
+    for second, each in sent.items():
+        plan.send(after + second, each)
+    plan.send(after + 60, Sent(address(60, 9), SUBMISSION, Call.SUBMIT1.value))
+    async with watched(small_chain(plan)) as (watch, _, _):
+        await read(watch, round_start(NETWORK, NOW + 2) - 1, NOW)
+        assert [each.sender for each in watch.signatures(NOW)] == [sent[45].sender, sent[89].sender]
+
+
+async def test_signing_policy_of_a_round_and_whether_it_is_finalized_are_known():
+    chain = small_chain(plan_of())
+    finalized = function("Relay", "isFinalized")
+    async with watched(chain) as (watch, _, _):
+        await read(watch, chain.blocks[-1].timestamp - 1, NOW)
+        policy = watch.signing_policy(NOW)
+        assert policy.reward_epoch == EPOCH
+        assert policy.voters == tuple(voter.signing for voter in voters(4))
+        for told in (0, 1):
+            chain.values[finalized.selector] = told
+            assert await watch.is_finalized(NOW) is bool(told)
+        assert watch.address("Relay") == NETWORK.contract("Relay", EPOCH)
+        with pytest.raises(LookupError, match="expected a contract Nothing, the registry knows of none"):
+            watch.address("Nothing")
+        with pytest.raises(LookupError, match="its reward epoch is not known yet"):
+            watch.signing_policy(NOW + 1000)
 
 
 async def test_patience_ends_five_seconds_of_the_local_clock_after_the_end():

@@ -11,7 +11,7 @@ from chrono_flare_ftso.chain.endpoint import Missing, NodeFault
 from chrono_flare_ftso.protocol.messages import Call
 from chrono_flare_ftso.protocol.rounds import Transaction
 
-_READ = (Call.SUBMIT1.value, Call.SUBMIT2.value)
+_READ = (Call.SUBMIT1.value, Call.SUBMIT2.value, Call.SUBMIT_SIGNATURES.value)
 _SELECTORS = tuple("0x" + each.hex() for each in _READ)
 
 

@@ -34,6 +34,7 @@ from chrono_flare_ftso.protocol.errors import ProtocolError
 from chrono_flare_ftso.protocol.events import SigningPolicyInitialized
 from chrono_flare_ftso.protocol.feeds import InflationOffer
 from chrono_flare_ftso.protocol.networks import Network
+from chrono_flare_ftso.protocol.policy import SigningPolicy
 from chrono_flare_ftso.protocol.rounds import RewardEpoch
 
 _LOOK_BACK = BENCHING_ROUNDS + 2
@@ -104,18 +105,51 @@ class Policies:
         LookupError
             If its events were not read, or do not make one; it says which are missing.
         """
+        number = self._number(round)
+        try:
+            if number not in self._built:
+                self._built[number] = reward_epoch_of(number, self._seen, self._contracts)
+        except ProtocolError as error:
+            raise LookupError(f"voting round {round}: its reward epoch is not known: {error}") from None
+        return self._built[number]
+
+    def signing_policy(self, round: int) -> SigningPolicy:
+        """Return the signing policy of a voting round.
+
+        Raises
+        ------
+        LookupError
+            If its event was not read.
+        """
+        policy = self._policies[self._number(round)]
+        return SigningPolicy.decode(policy.policy_bytes)
+
+    def address(self, contract: str) -> bytes:
+        """Return the present address of a contract.
+
+        Raises
+        ------
+        LookupError
+            If it is not known.
+        """
+        found = self._contracts.present.get(contract)
+        if found is None and contract in self._network.contracts:
+            found = self._network.contracts[contract][-1].address
+        if found is None:
+            raise LookupError(f"{self._network.name}: expected a contract {contract}, the registry knows of none")
+        return found
+
+    def _number(self, round: int) -> int:
+        """Return the reward epoch whose policy is in force in a voting round."""
         # a policy that serves a round is set some rounds before it
         known = rounds_of.round_start(self._network, round - self._network.parameters.policy_delay_rounds)
         if self._read_to < known:
             raise LookupError(f"voting round {round}: its reward epoch is not known yet: {self._progress}")
         starts = [(policy.start_round, number) for number, policy in self._policies.items()]
         try:
-            number = rounds_of.policy_in_force(starts, round)
-            if number not in self._built:
-                self._built[number] = reward_epoch_of(number, self._seen, self._contracts)
+            return rounds_of.policy_in_force(starts, round)
         except ProtocolError as error:
             raise LookupError(f"voting round {round}: its reward epoch is not known: {error}") from None
-        return self._built[number]
 
     def offers(self, number: int) -> tuple[InflationOffer, ...]:
         """Return the inflation offers for a reward epoch, in the order of the chain, as far as they were read."""

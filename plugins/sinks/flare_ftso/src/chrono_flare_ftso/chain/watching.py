@@ -15,9 +15,12 @@ from chrono_flare_ftso.chain.policies import Policies
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.timing import REGISTRY, addresses_of, network_of
 from chrono_flare_ftso.ledger import Ledger
-from chrono_flare_ftso.protocol.epochs import reveal_deadline, round_start, voting_round
-from chrono_flare_ftso.protocol.networks import Network
-from chrono_flare_ftso.protocol.rounds import RewardEpoch, Submitted, by_round
+from chrono_flare_ftso.protocol.contracts import function
+from chrono_flare_ftso.protocol.epochs import reveal_deadline, round_end, round_start, voting_round
+from chrono_flare_ftso.protocol.messages import Call
+from chrono_flare_ftso.protocol.networks import FTSO_PROTOCOL, Network
+from chrono_flare_ftso.protocol.policy import SigningPolicy
+from chrono_flare_ftso.protocol.rounds import RewardEpoch, Submitted, Transaction, by_round
 
 
 class Head(NamedTuple):
@@ -228,6 +231,33 @@ class Watch:
         if self._policies is None:
             raise LookupError(f"voting round {round}: its reward epoch is not known: nothing was read so far")
         return self._policies.reward_epoch(round)
+
+    def signatures(self, round: int) -> list[Transaction]:
+        """Return what was sent to submitSignatures while signatures of a voting round count, as far as it was read."""
+        if self._blocks is None:
+            return []
+        first, last = reveal_deadline(self.network, round + 1) + 1, round_end(self.network, round + 1)
+        sent = self._blocks.transactions(first, last)
+        return [each for each in sent if each.calldata[:4] == Call.SUBMIT_SIGNATURES.value]
+
+    def signing_policy(self, round: int) -> SigningPolicy:
+        """Return the signing policy of a voting round; raise `LookupError` where it is not known."""
+        if self._policies is None:
+            raise LookupError(f"voting round {round}: its signing policy is not known: nothing was read so far")
+        return self._policies.signing_policy(round)
+
+    def address(self, contract: str) -> bytes:
+        """Return the present address of a contract; raise `LookupError` where there is none."""
+        if self._policies is None:
+            raise LookupError(f"{self.network.name}: {contract}: its address is not known: nothing was read so far")
+        return self._policies.address(contract)
+
+    async def is_finalized(self, round: int) -> bool:
+        """Ask Relay whether a voting round of the FTSO is finalized; raise `TransientError` where no node answers."""
+        asked = function("Relay", "isFinalized")
+        told = await self._node.call(self.address("Relay"), asked.encode_call(FTSO_PROTOCOL, round))
+        (finalized,) = asked.decode_result(told)
+        return bool(finalized)
 
     def complete_from(self) -> int:
         """Return the first voting round whose commits and reveals are held from the beginning."""
