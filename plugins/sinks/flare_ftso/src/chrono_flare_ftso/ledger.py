@@ -9,11 +9,8 @@ from typing import Any, Self
 
 from chrono import PermanentError
 
-VERSION = 1
-"""Of the tables below; a file of a newer one is refused."""
-
 _APPLICATION = 0x46545350
-_TABLES = """
+_ANSWERS_AND_COMMITS = """
 CREATE TABLE answers (round INTEGER PRIMARY KEY, as_of INTEGER NOT NULL, prices TEXT NOT NULL) STRICT;
 CREATE INDEX answers_by_time ON answers (as_of);
 CREATE TABLE shadows (round INTEGER PRIMARY KEY, asked INTEGER NOT NULL, prices TEXT, problem TEXT) STRICT;
@@ -30,6 +27,20 @@ CREATE TABLE chain_logs (
     logs TEXT NOT NULL, PRIMARY KEY (chain, contracts, first)
 ) STRICT, WITHOUT ROWID;
 """
+_TRANSACTIONS = """
+CREATE TABLE transactions (
+    hash BLOB PRIMARY KEY, chain INTEGER NOT NULL, sender BLOB NOT NULL, nonce INTEGER NOT NULL, label TEXT NOT NULL,
+    round INTEGER NOT NULL, raw BLOB NOT NULL, state TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL,
+    block INTEGER, block_hash BLOB, gas_used INTEGER, gas_price INTEGER
+) STRICT;
+CREATE INDEX transactions_by_nonce ON transactions (chain, sender, nonce);
+CREATE INDEX transactions_by_label ON transactions (chain, sender, label, round);
+"""
+_VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS)
+"""What each version adds to the one before it; what was released is not changed, a new version is appended."""
+
+VERSION = len(_VERSIONS)
+"""Of the tables; an older file is brought up to it when it is opened, a newer one is refused."""
 
 
 class Ledger:
@@ -76,17 +87,18 @@ class Ledger:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         (application,) = self._connection.execute("PRAGMA application_id").fetchone()
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not tables:
-            for statement in _TABLES.split(";\n"):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-        elif application != _APPLICATION or version > VERSION:
+        if tables and (application != _APPLICATION or version > VERSION):
             self._connection.execute("ROLLBACK")
             self._connection.close()
             what = "another program's" if application != _APPLICATION else f"a newer chrono's (version {version})"
             told = f"{self.path}: expected a ledger of version {VERSION}, was {what}"
             raise PermanentError(f"{told}; name another file, or upgrade chrono-flare-ftso")
+        if version < VERSION:
+            for script in _VERSIONS[version:]:
+                for statement in script.split(";\n"):
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
         self._connection.execute("COMMIT")
 
     def __enter__(self) -> Self:

@@ -52,6 +52,14 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+class Unanswered(TransientError):
+    """No endpoint answered, or none as was wanted; `faults` has what became of each that was asked."""
+
+    def __init__(self, faults: Sequence[NodeFault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
 def silent(code: str, message: str) -> None:
     """Tell nobody."""
 
@@ -136,19 +144,19 @@ class Endpoints:
         self, requests: Sequence[Request], read: Callable[[Endpoint, list[msgspec.Raw]], T], within: float | None = None
     ) -> T:
         """Return what is read of the answers of the first endpoint that gives them."""
-        faults: list[str] = []
+        faults: list[NodeFault] = []
         for endpoint in self._in_order():
             try:
                 await self._verify(endpoint)
                 found = read(endpoint, await self._send(endpoint, requests, within))
             except Missing as fault:
-                faults.append(str(fault))
+                faults.append(fault)
             except NodeFault as fault:
-                faults.append(str(fault))
+                faults.append(fault)
                 self._rest(endpoint, fault)
             except (msgspec.DecodeError, ValueError) as error:
                 unread = NodeFault(f"{endpoint.name}: an answer cannot be read ({type(error).__name__})")
-                faults.append(str(unread))
+                faults.append(unread)
                 self._rest(endpoint, unread)
             else:
                 endpoint.faults, endpoint.asked_to_rest = 0, False
@@ -161,7 +169,7 @@ class Endpoints:
         if not faults:
             left = (min(each.rests_until for each in self.endpoints if not each.refused) - self.clock.now()) / SECOND
             raise RateLimited("every node asked to be left alone for a while", max(left, 0.1))
-        raise TransientError("; ".join(faults))
+        raise Unanswered(faults)
 
     async def _send(
         self, endpoint: Endpoint, requests: Sequence[Request], within: float | None = None
@@ -173,9 +181,10 @@ class Endpoints:
                 try:
                     return await endpoint.ask(self._client, requests, self.clock.now())
                 except Divide:
-                    if len(requests) != 2:
+                    if len(requests) != 2 and requests[0].method != "eth_chainId":
                         raise
-                    # a range of logs and the number of the last block: they have to come from the same node
+                    # a range of logs and the number of the last block, or the state of an account: they have to come
+                    # from the same node
                     endpoint.alone = True
                     return await endpoint.ask(self._client, requests, self.clock.now())
         except TimeoutError:

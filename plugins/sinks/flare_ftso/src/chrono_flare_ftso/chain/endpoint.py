@@ -27,6 +27,8 @@ SECOND = 1_000_000_000
 LARGEST_ANSWER = 64 * 2**20
 """Bytes of one answer, batches included; a longer one is not read to its end."""
 
+SEND = "eth_sendRawTransaction"
+
 _HEAD = 160
 _UNWELCOME = 60.0
 _LONGEST_PAUSE = 3600.0
@@ -47,7 +49,21 @@ class NodeFault(TransientError):
 
 
 class Missing(NodeFault):
-    """A block is not there, or not yet: the endpoint answers, and is no worse for it."""
+    """Something is not there, or not yet: the endpoint answers, and is no worse for it."""
+
+
+class NotTaken(Missing):
+    """A transaction is not taken into the pool: the endpoint answers, and is no worse for it.
+
+    Attributes
+    ----------
+    said : str
+        The endpoint's words, in lower case.
+    """
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class Refused(DataError):
@@ -210,15 +226,15 @@ class Endpoint:
         told, text = f"{self.name}: {what}: {said}", error.message.lower()
         if any(words in text for words in _BUSY):
             return NodeFault(told, 10.0)
+        if what == SEND:
+            return NotTaken(told, text)
         if error.code == 3 or "revert" in text:
             return Reverted(told)
         if any(words in text for words in _NOT_THERE):
             return None
         if error.code == -32005 or _TOO_MUCH.search(text):
             return TooMuch(told, _limit(text)) if what in _DIVISIBLE else NodeFault(told, 10.0)
-        if error.code in {-32600, -32602, -32700}:
-            return Refused(told)
-        return NodeFault(told)
+        return Refused(told) if error.code in {-32600, -32602, -32700} else NodeFault(told)
 
     def _clean(self, text: str) -> str:
         """Return a node's words without control characters, at most a line of them, and without the key."""
