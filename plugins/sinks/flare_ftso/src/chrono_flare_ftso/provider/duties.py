@@ -58,7 +58,7 @@ ADVICE = {
     "public key required": "register a sortition key for the identity",
     "voter weight zero": "delegate WNat to the delegation address, or stake to the identity's nodes",
     "vote power too low": "the registry is full of voters who weigh more; gain more vote power",
-    "invalid signing policy address": "confirm the signing-policy address for the identity: chrono flare entity confirm",
+    "invalid signing policy address": "confirm it for the identity: chrono flare entity confirm",
 }
 """What to do about a revert that has nothing to do with time."""
 
