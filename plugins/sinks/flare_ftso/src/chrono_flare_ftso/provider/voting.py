@@ -287,7 +287,8 @@ class Voting:
         if outcome is None:
             raise LookupError("its result was not worked out in time")
         if outcome.result is None:
-            raise LookupError(outcome.reason)
+            # there is none by the rules, which was told when it was worked out
+            return
         message = Result(FTSO_PROTOCOL, round, outcome.result.secure, outcome.result.tree.root).encode()
         for each in collected:
             each.own = message
