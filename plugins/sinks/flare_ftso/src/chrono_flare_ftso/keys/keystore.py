@@ -14,7 +14,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
 import msgspec
@@ -187,23 +189,32 @@ def _file(path: Path, what: str, *, own: bool = True) -> SecretStr:
     try:
         # a pipe would be waited for
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(number, "rb") as file:
-            status = os.fstat(number)
-            if not stat.S_ISREG(status.st_mode):
-                raise KeyRefused(f"{what} {path}: expected a file, was none; name the file itself")
-            mode = stat.S_IMODE(status.st_mode)
-            if own and mode & _OTHERS:
-                raise KeyRefused(f"{what} {path}: expected rights of 0600, was 0{mode:o}; run chmod 600 {path}")
-            if own and status.st_uid not in {os.geteuid(), 0}:
-                told = f"{what} {path}: expected a file of user {os.geteuid()}, was of user {status.st_uid}"
-                raise KeyRefused(f"{told}; run chown {os.geteuid()} {path}")
-            text = _text(file)
+        try:
+            if trouble := _trouble(os.fstat(number), path, own=own):
+                raise KeyRefused(f"{what} {path}: {trouble}")
+            with open(number, "rb", closefd=False) as file:
+                text = _text(file)
+        finally:
+            os.close(number)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise KeyRefused(f"{what} {path}: expected to read it, was refused: {reason}; correct the path") from None
     if text is None:
         raise KeyRefused(f"{what} {path}: expected UTF-8 of at most 1 MiB, was something else; name another file")
     return text
+
+
+def _trouble(status: os.stat_result, path: Path, *, own: bool) -> str:
+    """Return what is wrong with a file's kind, rights and owner; "" where nothing is."""
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        return "expected a file, was none; name the file itself"
+    if own and mode & _OTHERS:
+        return f"expected rights of 0600, was 0{mode:o}; run chmod 600 {path}"
+    if own and status.st_uid not in {os.geteuid(), 0}:
+        was = f"expected a file of user {os.geteuid()}, was of user {status.st_uid}"
+        return f"{was}; run chown {os.geteuid()} {path}"
+    return ""
 
 
 def _text(file: BinaryIO) -> SecretStr | None:
@@ -298,21 +309,31 @@ class _Crypto(msgspec.Struct):
         return ""
 
 
+def _keyfile() -> ModuleType:
+    """Return what opens and writes keystores, and leave Python as it was before.
+
+    py-ecc, which comes with it, allows a recursion of 100,000 calls to the whole process, which is more than the stack
+    of a thread has room for.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        from eth_keyfile import keyfile
+    finally:
+        sys.setrecursionlimit(limit)
+    return keyfile
+
+
 def _encrypted(key: SecretBytes, password: SecretStr, address: bytes, work: int | None) -> str:
     """Return the text of a keystore."""
-    from eth_keyfile.keyfile import create_keyfile_json
-
     hidden = password.get_secret_value().encode()
-    made = create_keyfile_json(key.get_secret_value(), hidden, kdf="scrypt", iterations=work)
+    made = _keyfile().create_keyfile_json(key.get_secret_value(), hidden, kdf="scrypt", iterations=work)
     return json.dumps({**made, "address": address.hex()})
 
 
 def _decrypted(tree: dict[str, Any], password: SecretStr) -> SecretBytes | None:
     """Return the key; None where the password is another. Nothing is raised here, where a secret is at hand."""
-    from eth_keyfile.keyfile import decode_keyfile_json
-
     try:
-        return SecretBytes(decode_keyfile_json(tree, password.get_secret_value().encode()))
+        return SecretBytes(_keyfile().decode_keyfile_json(tree, password.get_secret_value().encode()))
     except (ValueError, UnicodeError):
         return None
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union
+from urllib.parse import urlsplit
 
-import httpx
 from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 from chrono import Config, Duration
@@ -29,6 +29,7 @@ from chrono_flare_ftso.protocol.text import checksummed
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFER = 'expected a reference like "${env:NAME}" or {file: PATH}, was something else'
 _REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -50,7 +51,7 @@ def _referred(value: Any) -> Any:
         return value
     found = _REFERENCE.fullmatch(value)
     if found is None:
-        raise ValueError('expected a reference like "${env:NAME}" or {file: PATH}, was text written out; keep it apart')
+        raise ValueError(f"{_REFER}; a secret is not written out here")
     if found[1] not in os.environ:
         raise ValueError(f"environment variable {found[1]} is not set, wanted by {value}; export {found[1]}=…")
     return os.environ[found[1]]
@@ -92,7 +93,21 @@ class Credential(Config):
         return InFile(str(Path(folder) / self.credential), own=False)
 
 
-Reference = Annotated[SecretStr, BeforeValidator(_referred)] | SecretFile | Credential
+def _reference(value: Any) -> str | None:
+    """Return the tag of the form that a reference has."""
+    if isinstance(value, str | SecretStr):
+        return "<text>"
+    if isinstance(value, Credential) or (isinstance(value, dict) and "credential" in value):
+        return "<credential>"
+    return "<file>" if isinstance(value, SecretFile | dict) else None
+
+
+Reference = Annotated[
+    Annotated[SecretStr, BeforeValidator(_referred), Tag("<text>")]
+    | Annotated[SecretFile, Tag("<file>")]
+    | Annotated[Credential, Tag("<credential>")],
+    Discriminator(_reference, custom_error_type="reference", custom_error_message=_REFER),
+]
 """A secret that is not written out: "${env:NAME}", {file: PATH} or {credential: NAME}."""
 
 
@@ -181,12 +196,13 @@ class Web3SignerKey(Key):
     @classmethod
     def _of_http(cls, text: str) -> str:
         try:
-            url = httpx.URL(text)
-        except httpx.InvalidURL:
-            url = httpx.URL("")
-        if url.scheme not in {"http", "https"} or not url.host:
+            url = urlsplit(text)
+            whole = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        except ValueError:
+            whole = False
+        if not whole:
             raise ValueError("expected http://host or https://host, was something else")
-        if url.userinfo:
+        if url.username is not None:
             raise ValueError("expected an address without user and password, was with; give them under `basic`")
         return text
 
@@ -256,19 +272,20 @@ KINDS: Mapping[str, type[Key]] = {each.kind: each for each in (KeystoreKey, Web3
 
 
 def _kind(value: Any) -> str | None:
+    """Return the tag of the kind that a mapping is of; no tag is a key of a mapping, so that errors tell them apart."""
     if isinstance(value, Key):
-        return value.kind
-    return next((kind for kind in KINDS if isinstance(value, dict) and kind in value), None)
+        return _tag(value.kind)
+    return next((_tag(kind) for kind in KINDS if isinstance(value, dict) and kind in value), None)
+
+
+def _tag(kind: str) -> str:
+    return f"<{kind}>"
 
 
 if TYPE_CHECKING:
     AnyKey = Key
 else:
-    AnyKey = Annotated[
-        Union[tuple(Annotated[each, Tag(kind)] for kind, each in KINDS.items())],  # noqa: UP007 - of as many as there are
-        Discriminator(
-            _kind,
-            custom_error_type="kind_of_key",
-            custom_error_message=f"expected a mapping with one of {', '.join(KINDS)}, was another",
-        ),
-    ]
+    # of as many as there are
+    _KEY = Union[tuple(Annotated[each, Tag(_tag(kind))] for kind, each in KINDS.items())]  # noqa: UP007
+    _WRONG = f"expected a mapping with one of {', '.join(KINDS)}, was another"
+    AnyKey = Annotated[_KEY, Discriminator(_kind, custom_error_type="kind_of_key", custom_error_message=_WRONG)]
