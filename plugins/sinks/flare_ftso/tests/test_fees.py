@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chrono_flare_ftso.chain.fees import COIN, GWEI, TARGET_USD, Cost, Fee, FeeLimits, Fees, TooDear
+from chrono_flare_ftso.chain.refusals import Unsent
 from chrono_flare_ftso.chain.transactions import Transaction
 from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.networks import FLARE, SONGBIRD
@@ -70,9 +71,21 @@ def test_a_base_fee_above_what_may_be_offered_is_told_with_what_to_do():
     ],
 )
 def test_a_submission_outside_the_rule_of_the_refund_is_refused(size, gas, expected):
-    with pytest.raises(TooDear, match=expected) as caught:
+    with pytest.raises(Unsent, match=expected) as caught:
         Fees(FLARE).check(SUBMISSION, SUBMIT1 + bytes(size - 4), gas)
     assert "\n" not in str(caught.value)
+
+
+def test_a_second_submission_of_its_kind_in_a_round_is_refused_except_for_block_latency_updates():
+    def sent(name: str, to: bytes = SUBMISSION) -> Transaction:
+        return Transaction(14, 0, 1, 1, 60_000, to, function("Submission", name).selector + b"earlier")
+
+    fees = Fees(FLARE)
+    with pytest.raises(Unsent, match=r"expected the first call of 0x6c532fae in its voting round, was another one"):
+        fees.check(SUBMISSION, SUBMIT1 + b"later", 60_000, [sent("submit2"), sent("submit1")])
+    fees.check(SUBMISSION, SUBMIT1, 60_000, [sent("submit2"), sent("submit1", bytes(20))])
+    passing = function("Submission", "submitAndPass").selector
+    fees.check(SUBMISSION, passing, 60_000, [sent("submitAndPass")])
 
 
 def test_what_is_within_the_rule_is_no_submission_or_on_a_chain_without_a_limit_is_let_through():

@@ -12,12 +12,14 @@ Source: EIP-1559, "Specification"; flare-foundation/go-flare 53f8b03, `coreth/co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chrono import DataError
+from chrono import TransientError
+from chrono_flare_ftso.chain.refusals import Unsent
 from chrono_flare_ftso.chain.transactions import Transaction
-from chrono_flare_ftso.protocol.contracts import PRIORITISED_CALLDATA_BYTES, is_prioritised
+from chrono_flare_ftso.protocol.contracts import PRIORITISED_CALLDATA_BYTES, function, is_prioritised
 from chrono_flare_ftso.protocol.networks import Network
 
 GWEI = 10**9
@@ -27,10 +29,11 @@ TARGET_USD = 0.10
 """Of a submission, at most."""
 
 _BUMP = (9, 8)
+_ALWAYS = function("Submission", "submitAndPass").selector
 
 
-class TooDear(DataError):
-    """A transaction would cost more than is allowed, or be refused for what it offers."""
+class TooDear(TransientError):
+    """The base fee is more than may be offered."""
 
 
 class Fee(NamedTuple):
@@ -136,21 +139,34 @@ class Fees:
         cap = max(cap, fresh.max_fee)
         return Fee(min(max(tip, fresh.max_priority_fee), cap), cap)
 
-    def check(self, to: bytes, data: bytes, gas: int) -> None:
+    def check(self, to: bytes, data: bytes, gas: int, before: Iterable[Transaction] = ()) -> None:
         """Refuse a call to Submission that would be paid in full.
+
+        Parameters
+        ----------
+        to, data, gas
+            Of the transaction.
+        before : iterable of Transaction
+            What its sender sent in the same voting round.
 
         Raises
         ------
-        TooDear
-            If its gas limit or its calldata is outside of the rule.
+        Unsent
+            If its gas limit or its calldata is outside of the rule, or it is not the first of its kind in the round.
         """
-        if not is_prioritised(self.network, to, data[:4], 0) or is_prioritised(self.network, to, data, gas):
+        if not is_prioritised(self.network, to, data[:4], 0):
             return
         if len(data) > PRIORITISED_CALLDATA_BYTES:
             told = f"expected at most {PRIORITISED_CALLDATA_BYTES} bytes of calldata, was {len(data)}"
-            raise TooDear(f"submission not sent: {told}: it would not be refunded; send less in one submission")
-        told = f"expected a gas limit of at most {self.network.refunded_gas_limit}, was {gas}"
-        raise TooDear(f"submission not sent: {told}: it would not be refunded; lower the gas limit")
+            raise Unsent(f"submission not sent: {told}: it would not be refunded; send less in one submission")
+        if not is_prioritised(self.network, to, data, gas):
+            told = f"expected a gas limit of at most {self.network.refunded_gas_limit}, was {gas}"
+            raise Unsent(f"submission not sent: {told}: it would not be refunded; lower the gas limit")
+        if data[:4] != _ALWAYS and any(each.to == to and each.data[:4] == data[:4] for each in before):
+            told = f"expected the first call of 0x{data[:4].hex()} in its voting round, was another one"
+            raise Unsent(
+                f"submission not sent: {told}: it would not be refunded; send all of a round in one submission"
+            )
 
     def paid(self, transaction: Transaction, used: int, price: int, *, refundable: bool) -> Cost:
         """Return what a mined transaction cost.

@@ -1,4 +1,4 @@
-"""What is asked of the nodes of a chain: blocks, logs, calls.
+"""What is asked of the nodes of a chain: blocks, logs, calls, accounts; and how a transaction is handed to them.
 
 Every answer about a range of logs comes with the block number of the same node, since a node that lags would leave out
 silently what it does not have.
@@ -12,9 +12,31 @@ from typing import TypeVar
 
 import msgspec
 
+from chrono_flare_ftso.chain.accounts import (
+    Account,
+    Located,
+    Receipt,
+    account_of,
+    account_requests,
+    located_of,
+    receipt_of,
+    sent_of,
+)
 from chrono_flare_ftso.chain.answers import Block, Log, blocks_of, data_of, logs_of, number_of
-from chrono_flare_ftso.chain.choosing import TIMEOUT, Clock, Endpoints, Tell, block_request, silent
-from chrono_flare_ftso.chain.endpoint import Divide, Refused, Request, TooMuch
+from chrono_flare_ftso.chain.choosing import TIMEOUT, Clock, Endpoints, Tell, Unanswered, block_request, silent
+from chrono_flare_ftso.chain.endpoint import (
+    SEND,
+    Divide,
+    Endpoint,
+    Missing,
+    NodeFault,
+    NotTaken,
+    Refused,
+    Request,
+    TooMuch,
+)
+from chrono_flare_ftso.chain.refusals import Rejected
+from chrono_flare_ftso.protocol.keccak import keccak256
 from chrono_flare_ftso.protocol.text import to_hex
 
 T = TypeVar("T")
@@ -164,6 +186,95 @@ class Node(Endpoints):
         """
         params = ({"to": to_hex(to), "data": to_hex(data)}, block if isinstance(block, str) else hex(block))
         return await self._one(Request("eth_call", params), data_of)
+
+    async def account(self, address: bytes, *, at_least: int = -1) -> Account:
+        """Return what a node knows of an account; a node whose last block is before `at_least` is passed over."""
+
+        def read(endpoint: Endpoint, raw: list[msgspec.Raw]) -> Account:
+            found = account_of(raw)
+            if found.chain_id != self._chain_id:
+                # it was the right one when it was asked first; asked again it is refused
+                raise NodeFault(f"{endpoint.name}: expected chain {self._chain_id}, was {found.chain_id}")
+            if found.block < at_least:
+                raise Missing(f"{endpoint.name}: expected block {at_least}, was at block {found.block}")
+            return found
+
+        return await self.asked(account_requests(address), read)
+
+    async def transaction_count(self, address: bytes, tag: str = "latest") -> int:
+        """Return the next nonce of an address, as of a block such as ``latest`` or ``pending``."""
+        return await self._one(Request("eth_getTransactionCount", (to_hex(address), tag)), number_of)
+
+    async def balance(self, address: bytes) -> int:
+        """Return what an address has, wei."""
+        return await self._one(Request("eth_getBalance", (to_hex(address), "latest")), number_of)
+
+    async def receipt(self, hash: bytes) -> Receipt | None:
+        """Return what became of a transaction; None where every node that answers says it is on no block."""
+        request = Request("eth_getTransactionReceipt", (to_hex(hash),))
+        return await self._anywhere(request, lambda endpoint, raw: receipt_of(endpoint.name, hash, raw[0]))
+
+    async def transaction(self, hash: bytes) -> Located | None:
+        """Return where a transaction is; None where no node that answers knows it."""
+        request = Request("eth_getTransactionByHash", (to_hex(hash),))
+        return await self._anywhere(request, lambda endpoint, raw: located_of(endpoint.name, hash, raw[0]))
+
+    async def sent_by(self, address: bytes, first: int, last: int) -> list[Located]:
+        """Return the transactions of an address in a range of blocks, both ends included, in the order of the chain."""
+
+        async def piece(these: Sequence[int]) -> list[Located]:
+            requests = [block_request(number, full=True) for number in these]
+            return await self.asked(requests, lambda endpoint, raw: sent_of(endpoint.name, these, raw, address))
+
+        return await self._pieces(range(first, last + 1), piece)
+
+    async def send_raw(self, raw: bytes) -> bytes:
+        """Hand a signed transaction to the first endpoint that takes it, and return its hash.
+
+        Raises
+        ------
+        Rejected
+            If those that answer refuse it.
+        TransientError
+            If none answers: whether one has it is not known, and has to be looked up by its hash.
+
+        Notes
+        -----
+        Where one fails or refuses, the next is given the same bytes: they can be mined but once.
+        """
+        hash = keccak256(raw)
+
+        def read(endpoint: Endpoint, told: list[msgspec.Raw]) -> bytes:
+            if data_of(told[0]) != hash:
+                raise NodeFault(f"{endpoint.name}: expected the hash of what was sent, was another")
+            return hash
+
+        try:
+            return await self.asked([Request(SEND, (to_hex(raw),))], read)
+        except Unanswered as error:
+            refusals = [fault for fault in error.faults if isinstance(fault, NotTaken)]
+            if not refusals:
+                raise
+            raise Rejected(refusals, all_told=len(refusals) == len(error.faults)) from None
+
+    async def _anywhere(self, request: Request, read: Callable[[Endpoint, list[msgspec.Raw]], T | None]) -> T | None:
+        """Return what the first endpoint that has it has; None where some answer, and none has it."""
+        absent = False
+
+        def wanted(endpoint: Endpoint, raw: list[msgspec.Raw]) -> T:
+            nonlocal absent
+            found = read(endpoint, raw)
+            if found is None:
+                absent = True
+                raise Missing(f"{endpoint.name}: {request.method}: it is not there")
+            return found
+
+        try:
+            return await self.asked([request], wanted)
+        except Unanswered:
+            if not absent:
+                raise
+            return None
 
     async def _logs(self, ranges: Sequence[tuple[int, int]], what: dict[str, object]) -> list[Log]:
         async def piece(these: Sequence[tuple[int, int]]) -> list[Log]:
