@@ -11,6 +11,7 @@ from chrono_flare_ftso.answers import Answers, Feeds, Values
 from chrono_flare_ftso.asking import Asking, Unanswered
 from chrono_flare_ftso.protocol.errors import ProtocolError
 from chrono_flare_ftso.protocol.feeds import FeedDecimals, feed_name
+from chrono_flare_ftso.protocol.text import to_hex
 from chrono_flare_ftso.protocol.values import encode_value, pack
 
 PRICED_WITHIN = 0.85
@@ -54,6 +55,14 @@ def name_of(feed: bytes, names: Feeds) -> str:
     except ProtocolError:
         return ""
     return names.name({"category": category, "name": name})
+
+
+def called(feed: bytes) -> str:
+    """Return what a feed of the chain is called there, or its id where that is no name."""
+    try:
+        return feed_name(feed).name
+    except ProtocolError:
+        return to_hex(feed)
 
 
 class RoundValues:

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chrono_flare_ftso.answers import Feeds, Values
-from chrono_flare_ftso.protocol.errors import ProtocolError
-from chrono_flare_ftso.protocol.feeds import FeedDecimals, feed_name
-from chrono_flare_ftso.votes import name_of
+from chrono_flare_ftso.protocol.feeds import FeedDecimals
+from chrono_flare_ftso.votes import called, name_of
 
 
 class Limits(NamedTuple):
@@ -93,12 +92,12 @@ def guarded(
         name = name_of(feed.id, names)
         value = values.prices.get(name)
         if value is None:
-            unpriced.append(_called(feed.id))
+            unpriced.append(called(feed.id))
             continue
         median = medians.get(feed.id)
         if median and abs(value / median - 1) > told.distance:
             wanted = f"a value within {100 * told.distance:g} % of the last median {median:g}"
-            withheld[_called(feed.id)] = f"expected {wanted}, was {value:g}"
+            withheld[called(feed.id)] = f"expected {wanted}, was {value:g}"
             continue
         votes[name] = value
     lacking = len(unpriced) + len(withheld)
@@ -108,10 +107,3 @@ def guarded(
         why = f"{len(unpriced)} have no value, {len(withheld)} are far from their last medians"
         refusal = f"expected {least}, were {len(feeds) - lacking}: {why}"
     return Guarded(Values(values.as_of, votes), tuple(unpriced), withheld, refusal)
-
-
-def _called(feed: bytes) -> str:
-    try:
-        return feed_name(feed).name
-    except ProtocolError:
-        return "0x" + feed.hex()
