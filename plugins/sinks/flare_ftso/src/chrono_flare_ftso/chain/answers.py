@@ -26,7 +26,8 @@ class Block:
     hash, parent : bytes
         32 bytes each.
     transactions : tuple of Transaction
-        The submit1 and submit2 among those to the address that was asked for, failed ones too, in order.
+        The submit1, submit2 and submitSignatures among those to the address that was asked for, failed ones too, in
+        order.
     """
 
     number: int

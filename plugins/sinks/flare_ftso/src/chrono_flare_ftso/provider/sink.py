@@ -1,0 +1,321 @@
+"""The sink `flare_ftso`: a whole FTSO provider in one process, with no other program of Flare's beside it.
+
+What it does in a round is in `voting`, what it owes in a reward epoch in `duties`; here both are given their chain,
+their keys and their prices, and are let finish when the pipeline stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from chrono import Config, Duration, Report, Sink
+from chrono_flare_ftso.answers import Answers, Feeds
+from chrono_flare_ftso.asking import Asking
+from chrono_flare_ftso.chain.carrying import Outcome
+from chrono_flare_ftso.chain.endpoint import SECOND
+from chrono_flare_ftso.chain.fees import COIN, GWEI, FeeLimits, Fees
+from chrono_flare_ftso.chain.nonces import NonceBook
+from chrono_flare_ftso.chain.registry import Registry
+from chrono_flare_ftso.chain.rpc import Node
+from chrono_flare_ftso.chain.sending import Sender
+from chrono_flare_ftso.chain.timing import REGISTRY
+from chrono_flare_ftso.chain.watching import Watch
+from chrono_flare_ftso.commits import Commits
+from chrono_flare_ftso.keys.config import Keys, Signers, open_signers
+from chrono_flare_ftso.ledger import Ledger
+from chrono_flare_ftso.protocol.deployments import Deployment
+from chrono_flare_ftso.protocol.networks import COSTON2, NETWORKS, Network
+from chrono_flare_ftso.protocol.text import from_hex, to_hex
+from chrono_flare_ftso.protocol.values import POWERS
+from chrono_flare_ftso.provider.duties import Duties
+from chrono_flare_ftso.provider.guards import Limits
+from chrono_flare_ftso.provider.timetable import Offsets, Timetable
+from chrono_flare_ftso.provider.voting import Parts, Voting, Wallet
+from chrono_flare_ftso.provider.wallets import Purse, Shadow
+from chrono_flare_ftso.round_results import RoundResults
+from chrono_flare_ftso.votes import RoundValues
+
+ROLES = ("submit", "submit_signatures", "signing_policy")
+"""Whose keys send."""
+
+
+class FeeOptions(Config):
+    """What transactions may offer."""
+
+    max_fee_gwei: float = Field(default=10_000.0, gt=0)
+    """Most that is ever offered for a unit of gas."""
+
+    min_priority_fee_gwei: float = Field(default=100.0, ge=0)
+    max_priority_fee_gwei: float = Field(default=5_000.0, ge=0)
+    """The tip, twice the base fee, is held within them."""
+
+    max_cost: float = Field(default=5.0, gt=0)
+    """Most that one transaction may cost, in the network's coin."""
+
+    low_balance: float = Field(default=5.0, ge=0)
+    """Below this a balance is told of, in the network's coin."""
+
+    def limits(self) -> FeeLimits:
+        """Return them in wei."""
+        return FeeLimits(
+            min_priority_fee=int(self.min_priority_fee_gwei * GWEI),
+            max_priority_fee=int(self.max_priority_fee_gwei * GWEI),
+            max_fee=int(self.max_fee_gwei * GWEI),
+            max_cost=int(self.max_cost * COIN),
+            low_balance=int(self.low_balance * COIN),
+        )
+
+
+class FlareFtso(Sink):
+    """Commits, reveals, signs, finalizes and does what a voter owes in a reward epoch, by itself."""
+
+    type = "flare_ftso"
+
+    class Config(Sink.Config):
+        """Which chain, which keys, when, and what is refused."""
+
+        network: Literal["flare", "songbird", "coston", "coston2", "other"]
+        """Which one; the timing and the contracts of `other`, such as a devnet, are read from its chain."""
+
+        rpc: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
+        """Addresses of nodes, the preferred one first; without any the network's public one is asked."""
+
+        registry: str = Field(default="0xaD67FE66660Fb8dFE9d6b1b4240d8650e30F6019", pattern="^0x[0-9a-fA-F]{40}$")
+        """The contract registry of a network that is `other`; the four have this one."""
+
+        keys: Keys
+        """The key of each role, by reference."""
+
+        ledger: str = Field(default="flare.db", min_length=1)
+        """The file of what was committed to and sent; whoever loses it between a commit and its reveal is punished."""
+
+        offsets: Offsets = Offsets()
+        """When what is done in a round, in seconds of a round of 90; shorter rounds have them in proportion."""
+
+        guards: Limits = Limits()
+        """What is not voted, and when nothing is committed to."""
+
+        fees: FeeOptions = Field(default_factory=FeeOptions)
+        """What transactions may offer."""
+
+        duties: bool = True
+        """Whether to register, to sign policies and to vote on uptime; not where another program does."""
+
+        shadow: bool = False
+        """Whether to send nothing, and only to write down what would have been sent."""
+
+        linger: Duration = Field(default=Duration("150s"), ge=0)
+        """How long leaving waits for what was committed to; beyond it, the next start reveals it from the ledger."""
+
+        @field_validator("offsets")
+        @classmethod
+        def _within_their_windows(cls, offsets: Offsets) -> Offsets:
+            Timetable.of(COSTON2, 0, offsets)
+            return offsets
+
+        @model_validator(mode="after")
+        def _with_a_node(self) -> Any:
+            if self.network == "other" and not self.rpc:
+                raise ValueError("network other: expected the address of a node, was none; give one under `rpc`")
+            return self
+
+    config: Config
+
+    def __init__(self, config: Any = None, context: Any = None) -> None:
+        super().__init__(config, context)
+        self.asking = Asking()
+        self.ledger: Ledger
+        self.voting: Voting
+        self._native = ""
+        self._undo = contextlib.AsyncExitStack()
+        self._running: asyncio.Task[None] | None = None
+
+    # open and close
+
+    async def __aenter__(self) -> Self:
+        self.asking = Asking()
+        async with contextlib.AsyncExitStack() as undo:
+            self.ledger = undo.enter_context(Ledger(Path(self.config.ledger)))
+            disk = ThreadPoolExecutor(1, "ledger")
+            undo.callback(disk.shutdown)
+            node, watch = self._chain()
+            await undo.enter_async_context(watch)
+            network = watch.network
+            self._native = network.native
+            registry = Registry(node, network, self._degraded)
+            await registry.refresh()
+            signers = await undo.enter_async_context(
+                open_signers(self.config.keys, network.chain_id, registry.addresses())
+            )
+            wallets, senders = self._wallets(node, network, registry, signers)
+            results = RoundResults(watch, self.context.clock, self.ledger, self._tell)
+            undo.push_async_callback(results.close)
+            values = RoundValues(self.asking, Answers(self.ledger), disk, lambda: self.voting.leaving)
+            self.voting = Voting(
+                Parts(
+                    chain=watch,
+                    now=self._now,
+                    sleep=self.context.clock.sleep,
+                    commits=Commits(self.ledger),
+                    values=values.of,
+                    results=results.find,
+                    medians=partial(last_medians, results, self.config.guards.rounds),
+                    feeds=self._feeds(),
+                    submit=wallets["submit"],
+                    signatures=wallets["submit_signatures"],
+                    policy=wallets["signing_policy"],
+                    signer=signers["signing_policy"],
+                    tell=self._tell,
+                ),
+                self.config.offsets,
+                self.config.guards,
+            )
+            works = [sender.run() for sender in senders]
+            works += [results.run(), registry.run(self.context.clock.sleep)]
+            if self.config.duties and not self.config.shadow:
+                works.append(self._duties(network, registry, signers, wallets["signing_policy"]))
+            undo.push_async_callback(_ended, [asyncio.create_task(self._work(each)) for each in works])
+            self._running = asyncio.create_task(self.voting.run())
+            undo.push_async_callback(_ended, [self._running])
+            self._undo = undo.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.voting.leaving = True
+        self.asking.close()
+        try:
+            async with asyncio.timeout(self.config.linger.seconds):
+                await self.voting.drained()
+        except TimeoutError:
+            told = "what was committed to was not revealed in time"
+            self._tell("degraded", "unrevealed", f"{told}; start again at once, the ledger has it")
+        finally:
+            await self._undo.aclose()
+
+    def trigger(self, clock: Any) -> AsyncIterator[int]:
+        """Return the instants at which rounds are committed to."""
+        return self._instants(clock)
+
+    async def _instants(self, clock: Any) -> AsyncIterator[int]:
+        try:
+            async for instant in self.asking.instants(clock):
+                yield instant
+        finally:
+            # the pipeline prices nothing any more
+            self.voting.leaving = True
+
+    async def publish(self, report: Report) -> None:
+        """Give a report to the round that asked for it."""
+        self.asking.answer(report)
+
+    # what it is made of
+
+    def _chain(self) -> tuple[Node, Watch]:
+        network = NETWORKS.get(self.config.network)
+        timed = network is None
+        if network is None:
+            registry = {REGISTRY: (Deployment(0, from_hex(self.config.registry, 20)),)}
+            network = replace(COSTON2, name="other", initial_reward_epoch=0, contracts=registry)
+        urls = [url.get_secret_value() for url in self.config.rpc] or [network.rpc]
+        node = Node(urls, self.context.clock, chain_id=None if timed else network.chain_id)
+        return node, Watch(node, network, ledger=self.ledger, timed=timed, tell=self._tell)
+
+    def _wallets(
+        self, node: Node, network: Network, registry: Registry, signers: Signers
+    ) -> tuple[dict[str, Wallet], list[Sender]]:
+        if self.config.shadow:
+            return {role: Shadow(role, signers[role].address, self._note) for role in ROLES}, []
+        fees = Fees(network, self.config.fees.limits())
+        wallets: dict[str, Wallet] = {}
+        senders: dict[bytes, Sender] = {}
+        for role in ROLES:
+            signer = signers[role]
+            sender = senders.get(signer.address)
+            if sender is None:
+                # one book for a key, whatever its roles
+                book = NonceBook(self.ledger, network.chain_id, signer.address)
+                sender = Sender(node, signer, book, network.chain_id, self.context.clock, fees, self._degraded)
+                senders[signer.address] = sender
+            wallets[role] = Purse(role, sender, registry.address, self._ahead, self._sent)
+        return wallets, list(senders.values())
+
+    def _duties(
+        self, network: Network, registry: Registry, signers: Signers, wallet: Wallet
+    ) -> Coroutine[Any, Any, None]:
+        identity = signers.addresses.get("identity")
+        if identity is None:
+            told = "keys.identity: expected the voter's address, was none"
+            self._tell("degraded", "duties", f"{told}; it is not registered, and no policy is signed")
+            return asyncio.sleep(0)
+        duties = Duties(network, identity, registry, signers["signing_policy"], wallet, self._tell)
+        return duties.run(self._now, self.context.clock.sleep)
+
+    def _feeds(self) -> Feeds:
+        description = self.context.describe()
+        return Feeds({each.feed.name: each.feed.category for each in description.recipes if each.feed.published})
+
+    # time, and what is told
+
+    def _now(self) -> float:
+        return self.context.clock.now() / SECOND + self._ahead()
+
+    def _ahead(self) -> float:
+        """Return by how many seconds the chain's clock is ahead of ours."""
+        return 0.0
+
+    async def _work(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do some work beside the rounds; where it ends for good, the rounds go on."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - rounds must go on
+            self._tell("degraded", "stopped", f"{type(error).__name__}: {error}; start again when it is mended")
+
+    def _tell(self, state: Any, code: str, message: str) -> None:
+        self.context.status(state, code, message)
+
+    def _degraded(self, code: str, message: str) -> None:
+        self._tell("degraded", code, message)
+
+    def _note(self, line: str) -> None:
+        self.context.logger.info(line)
+
+    def _sent(self, role: str, label: str, round: int, outcome: Outcome) -> None:
+        more = {} if outcome.cost is None else {"cost": outcome.cost.told(self._native)}
+        hash_ = to_hex(outcome.hash) if outcome.hash else None
+        self.context.logger.info(f"{label} of {round}: {outcome.state}", role=role, hash=hash_, **more)
+
+
+def last_medians(results: RoundResults, rounds: int, round: int) -> dict[bytes, float]:
+    """Return the newest medians before a round by feed id, in units of the feeds' quotes; none where none is known.
+
+    Parameters
+    ----------
+    results : RoundResults
+        What rounds came to.
+    rounds : int
+        How many rounds are looked back on.
+    round : int
+        The voting round that is about to be committed to.
+    """
+    for before in range(round - 1, round - 1 - rounds, -1):
+        known = results.known(before)
+        if known is None or known.result is None:
+            continue
+        pairs = zip(known.epoch.feeds, known.result.medians, strict=True)
+        return {feed.id: median.value / POWERS[feed.decimals] for feed, median in pairs if median.value}
+    return {}
+
+
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
