@@ -34,7 +34,9 @@ CREATE TABLE transactions (
     block INTEGER, block_hash BLOB, gas_used INTEGER, gas_price INTEGER
 ) STRICT;
 CREATE INDEX transactions_by_nonce ON transactions (chain, sender, nonce);
-CREATE INDEX transactions_by_label ON transactions (chain, sender, label, round);
+CREATE INDEX transactions_by_label ON transactions (chain, sender, round, label);
+CREATE INDEX transactions_by_block ON transactions (chain, sender, block);
+CREATE INDEX transactions_unfinished ON transactions (chain, sender) WHERE state IN ('intended', 'sent');
 """
 _VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS)
 """What each version adds to the one before it; what was released is not changed, a new version is appended."""

@@ -243,9 +243,8 @@ class NonceBook:
         return self._write("forget", f"DELETE FROM transactions WHERE {which} AND {last}", *values)  # noqa: S608 - no input
 
     def _mined_next(self) -> int:
-        query = f"SELECT COALESCE(MAX(nonce) + 1, 0) FROM transactions WHERE {_MINE} AND state IN ('mined', 'failed')"  # noqa: S608 - no input
-        ((nonce,),) = self._rows(query)
-        return int(nonce)
+        which = f"{_MINE} AND state IN ('mined', 'failed') ORDER BY nonce DESC LIMIT 1"
+        return next((int(nonce) + 1 for (nonce,) in self._rows(f"SELECT nonce FROM transactions WHERE {which}")), 0)  # noqa: S608 - no input
 
     def _read(self, which: str, *values: object) -> list[Entry]:
         rows = self._rows(f"SELECT {_COLUMNS} FROM transactions WHERE {which} ORDER BY rowid", *values)  # noqa: S608 - no input

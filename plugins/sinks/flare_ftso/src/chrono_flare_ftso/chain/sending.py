@@ -237,8 +237,13 @@ class Sender:
         seen, self._missing = self._missing, missing
         # it may have been on its way
         for nonce in sorted(missing & seen):
-            entry = await self._drafter.fill(nonce)
+            told = f"{checksummed(self.address)}: nonce {nonce} is missing, and what comes after it waits"
+            try:
+                entry = await self._drafter.fill(nonce)
+            except ChronoError as error:
+                # a signer may refuse what goes to no contract
+                self._means.tell("gap", f"{told}: {error}; tried again")
+                return
             if entry is not None:
                 await self._hand(entry)
-                told = f"nonce {nonce} is missing, and what comes after it waits; a transaction of 0 to itself takes it"
-                self._means.tell("gap", f"{checksummed(self.address)}: {told}")
+                self._means.tell("gap", f"{told}; a transaction of 0 to itself takes it")
