@@ -272,7 +272,8 @@ def test_a_pipeline_file_that_is_wrong_about_keys_says_where_and_shows_no_secret
     lines = [line.partition(": ")[2] for line in caught.value.problems if "sinks.signing" in line]
     kinds = ", ".join(KINDS)
     assert lines == [
-        'sinks.signing.keys.submit.password: expected a reference like "${env:NAME}" or {file: PATH}, was a hidden value',
+        'sinks.signing.keys.submit.password: expected a reference like "${env:NAME}" or {file: PATH}, was a hidden'
+        " value",
         "sinks.signing.keys.submit_signatures.addres: unknown key; did you mean 'address'?",
         f"sinks.signing.keys.signing_policy: expected a mapping with one of {kinds}, was another",
         "sinks.signing.keys.identity.address: expected an address of 0x and 40 hexadecimal digits, was another",

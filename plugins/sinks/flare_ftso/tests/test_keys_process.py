@@ -204,12 +204,26 @@ async def test_a_process_that_keeps_dying_is_left_alone_for_a_while_and_says_so(
             await keys.sign("submit", preimage())
 
 
-async def test_a_process_that_was_left_alone_is_started_again_afterwards(begun):
-    async with begun(starts=1, within=0.05) as keys:
-        first = keys.pid
-        os.kill(first, signal.SIGKILL)
-        await until(lambda: keys.pid not in {None, first})
+async def test_a_process_that_was_left_alone_is_started_again_afterwards(begun, monkeypatch):
+    pauses, over, usual = [], asyncio.Event(), asyncio.sleep
+
+    async def sleep(seconds):
+        if seconds < 60:
+            await usual(seconds)
+        else:
+            pauses.append(seconds)
+            await over.wait()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async with begun(starts=1, within=3600) as keys:
+        os.kill(keys.pid, signal.SIGKILL)
+        await until(lambda: pauses)
+        with pytest.raises(SignerFault, match="died 1 times within 3600 s"):
+            await keys.sign("submit", preimage())
+        over.set()
+        await until(lambda: keys.pid is not None)
         assert signer_of(preimage(), await keys.sign("submit", preimage())) == ADDRESSES[0]
+    assert 3000 < pauses[0] <= 3600
 
 
 async def test_a_process_that_stands_still_is_replaced(begun):
@@ -317,6 +331,17 @@ async def test_a_process_that_answers_something_else_is_ended(begun, monkeypatch
     with pytest.raises(SignerFault, match="it ended with"):
         async with begun():
             pass
+
+
+async def test_it_signs_without_coincurve_too(begun, monkeypatch, tmp_path):
+    (tmp_path / "coincurve.py").write_text("raise ImportError('there is none here')")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from chrono_flare_ftso.keys.child import main"
+    program += "; main(int(sys.argv[1]))"
+    monkeypatch.setattr("chrono_flare_ftso.keys.process._COMMAND", (sys.executable, "-c", program))
+    async with begun() as keys:
+        for nonce in range(3):
+            asked = preimage(nonce=nonce)
+            assert signer_of(asked, await keys.sign("submit", asked)) == ADDRESSES[0]
 
 
 PARENT = """

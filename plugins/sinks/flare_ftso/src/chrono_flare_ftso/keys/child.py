@@ -73,6 +73,8 @@ def _silenced() -> None:
 
 def _confined() -> None:
     """Open no file from here on, write to none, start no process; what is loaded late was loaded by a first use."""
+    # without coincurve, eth_keys looks for it at every signature
+    sys.path.clear()
     for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (0, 0))
