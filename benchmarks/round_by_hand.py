@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 SECOND = 1_000_000_000
 FRESH, OLDEST = 30 * SECOND, 300 * SECOND
+STEADY = 60
 DOUBT = 3e-4
 TURNED = 1.4826
 EVERY, NOTES, MOVE = 10 * SECOND, 4, 50e-4
@@ -210,6 +211,7 @@ def _gap(found: Any, plan: Any) -> float:
 
 def _steady(times: Any, prices: Any, start: int) -> float:
     """Return the mean of the newest prices that stood still."""
+    start = max(start, len(times) - STEADY)
     back = [price for _, price in sorted(zip(times[start:], prices[start:], strict=True), reverse=True)]
     low = high = back[0] if back else 0.0
     run = back
