@@ -241,7 +241,7 @@ async def world(tmp_path, monkeypatch):
     monkeypatch.setattr(Endpoint, "ask", asked)
     monkeypatch.setattr(asyncio, "to_thread", here)
     monkeypatch.setattr(asyncio.get_running_loop(), "run_in_executor", executed, raising=False)
-    monkeypatch.setattr(voting, "LOOK", 1.0)
+    monkeypatch.setattr(voting, "LOOK", 3.0)
     async with world.node:
         yield world
 

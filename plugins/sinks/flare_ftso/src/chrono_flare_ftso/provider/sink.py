@@ -182,7 +182,7 @@ class FlareFtso(Sink):
             works = [sender.run() for sender in senders]
             works += [results.run(), registry.run(self.context.clock.sleep)]
             if self.config.duties and not self.config.shadow:
-                works.append(self._duties(network, registry, signers, wallets["signing_policy"]))
+                works += self._duties(network, registry, signers, wallets["signing_policy"])
             undo.push_async_callback(_ended, [asyncio.create_task(self._work(each)) for each in works])
             self._running = asyncio.create_task(self.voting.run())
             undo.push_async_callback(_ended, [self._running])
@@ -250,14 +250,14 @@ class FlareFtso(Sink):
 
     def _duties(
         self, network: Network, registry: Registry, signers: Signers, wallet: Wallet
-    ) -> Coroutine[Any, Any, None]:
+    ) -> list[Coroutine[Any, Any, None]]:
         identity = signers.addresses.get("identity")
         if identity is None:
             told = "keys.identity: expected the voter's address, was none"
             self._tell("degraded", "duties", f"{told}; it is not registered, and no policy is signed")
-            return asyncio.sleep(0)
+            return []
         duties = Duties(network, identity, registry, signers["signing_policy"], wallet, self._tell)
-        return duties.run(self._now, self.context.clock.sleep)
+        return [duties.run(self._now, self.context.clock.sleep)]
 
     def _feeds(self) -> Feeds:
         description = self.context.describe()
