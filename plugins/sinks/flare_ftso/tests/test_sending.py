@@ -71,10 +71,29 @@ async def test_what_is_asked_for_twice_at_once_is_sent_once(tmp_path):
         world_.check(data("submit1"))
 
 
+async def test_what_is_asked_for_twice_and_waits_is_offered_more_for_by_one_alone(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        world_.chain.closed = True
+        outcomes = await asyncio.gather(*(world_.send(sender, seconds=10) for _ in range(3)))
+        assert {outcome.state for outcome in outcomes} == {"late"}
+        assert world_.told == []
+
+
+async def test_a_node_that_fell_behind_is_not_believed_about_the_account(tmp_path):
+    async with world(tmp_path, nodes=2) as world_, world_.sender() as sender:
+        await world_.send(sender)
+        world_.chain.produce(9)
+        head = (await sender.refresh()).block
+        world_.nodes[0].lag = 6
+        assert (await sender.refresh())[1:4] == (head, 25 * GWEI, 1)
+
+
 async def test_what_is_sent_at_once_has_nonces_of_its_own(tmp_path):
     async with world(tmp_path) as world_, world_.sender() as sender:
         outcomes = await asyncio.gather(*(world_.send(sender, "relay", round) for round in range(12)))
         assert sorted(outcome.nonce for outcome in outcomes) == list(range(12))
+        # none was signed in vain
+        assert sender.signer.signed == 12
         world_.check(*(data("relay", round) for round in range(12)))
 
 
@@ -139,6 +158,16 @@ async def test_no_more_is_offered_while_the_chain_stands_still(tmp_path):
         world_.clock.every = 10**18
         assert (await world_.send(sender)).state == "late"
         assert len(sender.book.of("submit1", 1)) == 1
+
+
+async def test_what_the_pool_wants_is_offered_at_once_though_no_block_shows_it(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        world_.clock.every = 10**18
+        world_.chain.base_fee *= 10
+        await world_.send(sender, seconds=1)
+        (waiting,) = world_.chain.waiting.values()
+        assert waiting.transaction.max_fee == 1500 * GWEI
+        assert len(world_.nodes[0].given) == 2
 
 
 async def test_no_more_is_offered_than_is_allowed(tmp_path):

@@ -333,6 +333,47 @@ async def test_a_process_that_was_killed_between_accept_and_answer_sends_nothing
         world_.check(data("submit1"))
 
 
+async def test_what_was_late_after_a_lost_answer_may_be_there_and_is_never_sent_as_another(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        world_.chain.closed = True
+        preferred(world_).loses = 1
+        # asked for again it is refused in words that would be a proof, had it never left
+        preferred(world_).nulls |= {"eth_getTransactionByHash"}
+        task = asyncio.create_task(world_.send(sender, seconds=10))
+        while not world_.chain.waiting:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        preferred(world_).says = ["nonce too low"] * 40
+        assert (await task).state == "late"
+        preferred(world_).says.clear()
+        preferred(world_).nulls.clear()
+        world_.chain.closed = False
+        outcome = await world_.send(sender)
+        assert (outcome.ok, outcome.nonce) == (True, 0)
+        world_.check(data("submit1"))
+
+
+async def test_what_is_void_and_mined_in_place_of_what_was_to_replace_it_is_not_taken_for_it(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        world_.chain.closed = True
+        assert (await world_.send(sender, "submit1", seconds=3)).state == "late"
+        world_.chain.closed = False
+        preferred(world_).says = ["the moon is full"] * 5
+        outcome = await world_.send(sender, "submit2")
+        assert (outcome.ok, outcome.nonce) == (True, 1)
+        world_.check(data("submit1"), data("submit2"))
+
+
+@pytest.mark.parametrize("seconds", [2, 30])
+async def test_what_a_fork_threw_out_is_sent_again_only_while_it_counts(tmp_path, seconds):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        outcome = await world_.send(sender, seconds=seconds)
+        await world_.clock.sleep(2)
+        world_.chain.fork(4, keep=False)
+        (fallen,) = await sender.watch_depth()
+        assert fallen.hash == outcome.hash
+        assert set(world_.chain.waiting) == ({outcome.hash} if seconds == 30 else set())
+
+
 async def test_a_fork_that_has_another_version_mined_is_seen(tmp_path):
     async with world(tmp_path) as world_, world_.sender() as sender:
         world_.chain.closed = True
