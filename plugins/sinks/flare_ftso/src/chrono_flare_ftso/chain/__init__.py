@@ -12,6 +12,10 @@
 `epochs`       reward epochs from their events
 `policies`     which of them a voting round is in
 `timing`       voting rounds of a network that is not one of the four
+`subscription` one address that announces heads of blocks
+`heads`        several of them, of which the first wakes whoever polls
+`clockoffset`  by how much the machine's clock is off
+`looking`      when the head is looked at
 `watching`     all of it together: what a data provider asks
 `transactions` transactions, as bytes
 `fees`         what they offer, and what they cost

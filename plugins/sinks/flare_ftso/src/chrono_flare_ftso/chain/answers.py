@@ -76,6 +76,7 @@ class _Log(msgspec.Struct, rename="camel"):
 
 
 _HEADS = msgspec.json.Decoder(_Head | None)
+_ANNOUNCED = msgspec.json.Decoder(_Head)
 _FULLS = msgspec.json.Decoder(_Full | None)
 _LOGS = msgspec.json.Decoder(list[_Log])
 _TEXT = msgspec.json.Decoder(str)
@@ -101,6 +102,11 @@ def data_of(raw: msgspec.Raw) -> bytes:
     b'A'
     """
     return _bytes(_TEXT.decode(raw))
+
+
+def head_of(raw: msgspec.Raw) -> Block:
+    """Return the head of a block as it is announced; raise `DecodeError` or `ValueError` where it is none."""
+    return _block(_ANNOUNCED.decode(raw), None)
 
 
 def blocks_of(name: str, asked: Sequence[int | str], raw: Sequence[msgspec.Raw], to: bytes | None) -> list[Block]:

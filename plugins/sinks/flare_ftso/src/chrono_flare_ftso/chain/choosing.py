@@ -112,7 +112,7 @@ class Endpoints:
         quiet()
         self._client = httpx.AsyncClient(
             timeout=self._timeout,
-            verify=_tls(),
+            verify=tls(),
             headers={"Content-Type": "application/json", "User-Agent": "chrono-oracle"},
             limits=httpx.Limits(max_connections=4 * self._connections, max_keepalive_connections=self._connections),
         )
@@ -267,7 +267,7 @@ class Endpoints:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """Return how certificates are checked, loaded once: it takes tens of milliseconds."""
     return httpx.create_ssl_context()
 

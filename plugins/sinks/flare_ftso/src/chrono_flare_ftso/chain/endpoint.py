@@ -29,8 +29,10 @@ LARGEST_ANSWER = 64 * 2**20
 
 SEND = "eth_sendRawTransaction"
 
+UNWELCOME = 60.0
+"""Seconds for which an endpoint that refuses us is left alone."""
+
 _HEAD = 160
-_UNWELCOME = 60.0
 _LONGEST_PAUSE = 3600.0
 
 
@@ -189,12 +191,12 @@ class Endpoint:
 
     def _check(self, status: int, headers: httpx.Headers, data: bytes, now: int) -> None:
         if status == 429:
-            raise NodeFault(f"{self.name}: too many requests (429)", _pause(headers.get("retry-after"), now))
+            raise NodeFault(f"{self.name}: too many requests (429)", pause_asked(headers.get("retry-after"), now))
         if status in {401, 403}:
-            raise NodeFault(f"{self.name}: refuses us ({status}); see to the key in its address", _UNWELCOME)
+            raise NodeFault(f"{self.name}: refuses us ({status}); see to the key in its address", UNWELCOME)
         if status >= 500:
             asked = headers.get("retry-after")
-            raise NodeFault(f"{self.name}: answered {status}", _pause(asked, now) if asked else None)
+            raise NodeFault(f"{self.name}: answered {status}", pause_asked(asked, now) if asked else None)
         if status != 200 and data.lstrip()[:1] not in {b"{", b"["}:
             raise NodeFault(f"{self.name}: answered {status}")
 
@@ -218,11 +220,11 @@ class Endpoint:
         error = self._error(request.method, answer.error)
         if error is None and request.method == "eth_getBlockByNumber":
             return _ABSENT
-        raise error or NodeFault(f"{self.name}: {request.method}: {self._clean(answer.error.message)}")
+        raise error or NodeFault(f"{self.name}: {request.method}: {self.clean(answer.error.message)}")
 
     def _error(self, what: str, error: _Error) -> Exception | None:
         """Return what an error means; None for a block that is not there."""
-        said = self._clean(error.message)
+        said = self.clean(error.message)
         told, text = f"{self.name}: {what}: {said}", error.message.lower()
         if any(words in text for words in _BUSY):
             return NodeFault(told, 10.0)
@@ -236,7 +238,7 @@ class Endpoint:
             return TooMuch(told, _limit(text)) if what in _DIVISIBLE else NodeFault(told, 10.0)
         return Refused(told) if error.code in {-32600, -32602, -32700} else NodeFault(told)
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
         """Return a node's words without control characters, at most a line of them, and without the key."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -305,7 +307,7 @@ def _secrets(url: str) -> tuple[str, ...]:
     return tuple(sorted({part for part in parts if len(part) > 5}, key=len, reverse=True))
 
 
-def _pause(asked: str | None, now: int) -> float:
+def pause_asked(asked: str | None, now: int) -> float:
     """Return the seconds of a Retry-After, within a second and an hour; five where there is none to be read."""
     try:
         seconds = float(asked or 5)

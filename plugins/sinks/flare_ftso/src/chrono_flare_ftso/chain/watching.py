@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol, Self
 from chrono import ChronoError, PermanentError, RateLimited
 from chrono_flare_ftso.chain.blocks import Blocks
 from chrono_flare_ftso.chain.endpoint import SECOND
+from chrono_flare_ftso.chain.heads import Heads
+from chrono_flare_ftso.chain.looking import Looking
 from chrono_flare_ftso.chain.policies import Policies
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.timing import REGISTRY, addresses_of, network_of
@@ -131,12 +133,15 @@ class Watch:
         Which chain.
     ledger : Ledger, optional
         Where events that were read are kept over a restart.
+    heads : Heads, optional
+        Who announces heads; entered and left with this. Without any, and while none comes, heads are polled for.
     timed : bool
         Whether timing and contracts are read from the chain: for a network that is not one of the four.
     tell : callable
         Told a state, a code and a sentence, as `Context.status` takes them.
     every : float
-        Seconds between two looks at the head.
+        Seconds between two looks at the head; four times as many while heads are announced, each of which is looked at
+        at once.
     events_every : float
         Seconds between two looks for events.
 
@@ -146,6 +151,8 @@ class Watch:
         As given, or as read.
     error : Exception or None
         Why nothing is read any more, such as nodes that are all of another chain.
+    looking : Looking
+        When the head is looked at, and by how much the machine's clock is off.
 
     Notes
     -----
@@ -159,6 +166,7 @@ class Watch:
         network: Network,
         *,
         ledger: Ledger | None = None,
+        heads: Heads | None = None,
         timed: bool = False,
         tell: Told = _silent,
         every: float = 1.0,
@@ -168,6 +176,8 @@ class Watch:
         self.error: Exception | None = None
         self._node = node
         self._ledger = ledger
+        self._heads = heads
+        self.looking = Looking(node.clock, every, heads, tell)
         self._timed = timed
         self._tell = tell
         self._every, self._events_every = every, events_every
@@ -185,9 +195,12 @@ class Watch:
             if self._timed:
                 self.network = await network_of(self._node, self.network)
             self._policies = Policies(self._node, self.network, self._said, self._ledger)
+            if self._heads is not None:
+                self._heads.chain_id, self._heads.tell = self.network.chain_id, self._node.tell
+                await undo.enter_async_context(self._heads)
             undo.push_async_callback(self._stop)
             self._tasks = [
-                asyncio.create_task(self._repeat("blocks", self._every, self._read_blocks)),
+                asyncio.create_task(self._repeat("blocks", self._every, self._read_blocks, self._next_head)),
                 asyncio.create_task(self._repeat("events", self._events_every, self._read_events)),
             ]
             self._undo = undo.pop_all()
@@ -272,7 +285,13 @@ class Watch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def _repeat(self, what: str, every: float, work: Callable[[], Awaitable[bool]]) -> None:
+    async def _repeat(
+        self,
+        what: str,
+        every: float,
+        work: Callable[[], Awaitable[bool]],
+        rest: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Do some work again and again, later where it failed; end where it can never succeed."""
         wait = every
         while True:
@@ -297,12 +316,21 @@ class Watch:
                 if what in self._troubled:
                     self._troubled.discard(what)
                     self._tell("live", "", "")
+                if rest is not None and not again:
+                    await rest()
+                    continue
             await self._node.clock.sleep(0 if again else wait)
+
+    async def _next_head(self) -> None:
+        last = self._blocks.last if self._blocks is not None else None
+        await self.looking.next(-1 if last is None else last.number)
 
     async def _read_blocks(self) -> bool:
         if self._blocks is None:
             self._blocks = Blocks(self._node, self.network, await self._submission(), self._said)
-        again = await self._blocks.advance(await self._node.head())
+        head = await self._node.head()
+        self.looking.looked(head)
+        again = await self._blocks.advance(head)
         self._moved.set()
         self._moved = asyncio.Event()
         return again
