@@ -340,7 +340,7 @@ async def test_blocks_that_are_left_out_are_told_once():
         await eventually(lambda: heads.newest() == 7)
         assert told == [
             (
-                "gap",
+                "skipped",
                 f"{heads._lines[0].name}: announced block 4 after block 2; what lies between is read from the nodes",
             )
         ]

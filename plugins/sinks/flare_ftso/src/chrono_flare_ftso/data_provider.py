@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from chrono import Duration, PermanentError
 from chrono_flare_ftso.answers import LAST_ROUND, Answers, Feeds
 from chrono_flare_ftso.asking import AskedSink, Unanswered
+from chrono_flare_ftso.chain.heads import Heads
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.timing import REGISTRY
 from chrono_flare_ftso.chain.watching import Chain, Watch
@@ -75,6 +76,9 @@ class DataProvider(AskedSink):
         rpc: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
         """Addresses of nodes, the preferred one first; without any the network's public one is asked."""
 
+        ws: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
+        """Addresses of nodes that announce blocks, ws:// or wss://; without any, blocks are polled for every second."""
+
         registry: str = Field(default="0xaD67FE66660Fb8dFE9d6b1b4240d8650e30F6019", pattern="^0x[0-9a-fA-F]{40}$")
         """The contract registry of a network that is `other`; the four have this one."""
 
@@ -111,7 +115,8 @@ class DataProvider(AskedSink):
             network = replace(COSTON2, name="other", initial_reward_epoch=0, contracts=registry)
         urls = [url.get_secret_value() for url in self.config.rpc] or [network.rpc]
         node = Node(urls, self.context.clock, chain_id=None if timed else network.chain_id)
-        return Watch(node, network, ledger=self.ledger, timed=timed, tell=self.tell)
+        heads = Heads([url.get_secret_value() for url in self.config.ws], self.context.clock)
+        return Watch(node, network, ledger=self.ledger, heads=heads, timed=timed, tell=self.tell)
 
     async def prepare(self) -> None:
         """Begin to follow the chain, and to work out its rounds."""

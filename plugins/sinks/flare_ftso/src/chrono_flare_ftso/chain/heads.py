@@ -265,7 +265,7 @@ class Heads:
         """Say where a head does not follow the last one; return whether it is of no use."""
         if head.number > last.number + 1:
             between = f"block {head.number} after block {last.number}"
-            self._say(line, "gap", f"{line.name}: announced {between}; what lies between is read from the nodes")
+            self._say(line, "skipped", f"{line.name}: announced {between}; what lies between is read from the nodes")
         elif head.number <= last.number - DEPTH:
             line.stale = True
             self._say(line, "backwards", f"{line.name}: its head went back from block {last.number} to {head.number}")

@@ -23,6 +23,8 @@ from chrono_flare_ftso.asking import Asking
 from chrono_flare_ftso.chain.carrying import Outcome
 from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.fees import COIN, GWEI, FeeLimits, Fees
+from chrono_flare_ftso.chain.heads import Heads
+from chrono_flare_ftso.chain.looking import Looking
 from chrono_flare_ftso.chain.nonces import NonceBook
 from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.chain.rpc import Node
@@ -89,6 +91,9 @@ class FlareFtso(Sink):
         rpc: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
         """Addresses of nodes, the preferred one first; without any the network's public one is asked."""
 
+        ws: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
+        """Addresses of nodes that announce blocks, ws:// or wss://; without any, blocks are polled for every second."""
+
         registry: str = Field(default="0xaD67FE66660Fb8dFE9d6b1b4240d8650e30F6019", pattern="^0x[0-9a-fA-F]{40}$")
         """The contract registry of a network that is `other`; the four have this one."""
 
@@ -136,6 +141,7 @@ class FlareFtso(Sink):
         self.ledger: Ledger
         self.voting: Voting
         self._native = ""
+        self._looking: Looking | None = None
         self._undo = contextlib.AsyncExitStack()
         self._running: asyncio.Task[None] | None = None
 
@@ -150,7 +156,7 @@ class FlareFtso(Sink):
             node, watch = self._chain()
             await undo.enter_async_context(watch)
             network = watch.network
-            self._native = network.native
+            self._native, self._looking = network.native, watch.looking
             registry = Registry(node, network, self._degraded)
             await registry.refresh()
             signers = await undo.enter_async_context(
@@ -227,7 +233,8 @@ class FlareFtso(Sink):
             network = replace(COSTON2, name="other", initial_reward_epoch=0, contracts=registry)
         urls = [url.get_secret_value() for url in self.config.rpc] or [network.rpc]
         node = Node(urls, self.context.clock, chain_id=None if timed else network.chain_id)
-        return node, Watch(node, network, ledger=self.ledger, timed=timed, tell=self._tell)
+        heads = Heads([url.get_secret_value() for url in self.config.ws], self.context.clock)
+        return node, Watch(node, network, ledger=self.ledger, heads=heads, timed=timed, tell=self._tell)
 
     def _wallets(
         self, node: Node, network: Network, registry: Registry, signers: Signers
@@ -270,7 +277,7 @@ class FlareFtso(Sink):
 
     def _ahead(self) -> float:
         """Return by how many seconds the chain's clock is ahead of ours."""
-        return 0.0
+        return self._looking.ahead() if self._looking is not None else 0.0
 
     async def _work(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do some work beside the rounds; where it ends for good, the rounds go on."""
