@@ -4,12 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keys_at_hand import CHAIN, CONTRACT, STRANGER, preimage
+from pydantic import SecretBytes
 
 from chrono_flare_ftso.chain.transactions import rlp
 from chrono_flare_ftso.keys import NotSigned, Policy, message_preimage
+from chrono_flare_ftso.keys.local import LocalSigner
+from chrono_flare_ftso.protocol.keccak import keccak256
+from chrono_flare_ftso.protocol.signatures import recover
 
+pytestmark = pytest.mark.anyio
+
+KEY = bytes(31) + b"\x01"
 POLICY = Policy(CHAIN, frozenset([CONTRACT, b"\xc1" * 20]))
 FIELDS = [b"\x0e", b"\x07", b"\x01", b"\x02", b"\x52\x08", CONTRACT, b"", b"data", []]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
 
 
 def of(fields, kind=b"\x02"):
@@ -27,6 +39,21 @@ def test_a_transaction_to_a_known_contract_is_signed_whatever_the_length_of_its_
 
 def test_a_transaction_with_an_access_list_is_signed():
     POLICY.check(of(changed(8, [[CONTRACT, [bytes(32), bytes(32)]]])))
+
+
+def test_a_transaction_to_the_key_s_own_address_fills_a_gap_among_its_nonces():
+    POLICY.check(preimage(to=STRANGER), own=STRANGER)
+    with pytest.raises(NotSigned, match="one of the 2 contracts"):
+        POLICY.check(preimage(to=STRANGER), own=b"\x07" * 20)
+    with pytest.raises(NotSigned, match="was a contract's creation"):
+        POLICY.check(of(changed(5, b"")), own=b"")
+
+
+async def test_a_signer_fills_a_gap_of_its_own_nonces_and_no_other_s():
+    signer = LocalSigner(SecretBytes(KEY), POLICY)
+    assert recover(keccak256(preimage(to=signer.address)), await signer.sign(preimage(to=signer.address)))
+    with pytest.raises(NotSigned):
+        await signer.sign(preimage(to=STRANGER))
 
 
 def test_a_message_of_32_bytes_is_signed():

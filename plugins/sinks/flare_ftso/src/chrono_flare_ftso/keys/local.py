@@ -55,7 +55,7 @@ class LocalSigner:
 
     def signed(self, preimage: bytes) -> Signature:
         """Return the same at once."""
-        self._policy.check(preimage)
+        self._policy.check(preimage, self._address)
         return sign(keccak256(preimage), self._key.get_secret_value())
 
     def __repr__(self) -> str:

@@ -50,8 +50,15 @@ class Policy:
     chain_id: int
     contracts: frozenset[bytes]
 
-    def check(self, preimage: bytes) -> None:
+    def check(self, preimage: bytes, own: bytes = b"") -> None:
         """Let a preimage pass that may be signed.
+
+        Parameters
+        ----------
+        preimage : bytes
+            Whose keccak256 is signed.
+        own : bytes
+            The key's own address: a transaction to it fills a gap among its nonces.
 
         Raises
         ------
@@ -69,7 +76,7 @@ class Policy:
         if chain_id != self.chain_id:
             told = f"expected a transaction of chain {self.chain_id}, was of chain {chain_id}"
             raise NotSigned(f"{told}; check which network the provider is set to")
-        if to not in self.contracts:
+        if to not in self.contracts and (not own or to != own):
             was = checksummed(to) if to else "a contract's creation"
             told = f"expected a transaction to one of the {len(self.contracts)} contracts of the network, was {was}"
             raise NotSigned(f"{told}; the keys sign for no other")

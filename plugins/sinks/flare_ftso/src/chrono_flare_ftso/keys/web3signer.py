@@ -138,7 +138,7 @@ class Web3Signer:
         SignerFault
             If it does not answer in time, or with something else than a signature.
         """
-        self._policy.check(preimage)
+        self._policy.check(preimage, self._address)
         service = self._service
         text = await service.ask("POST", _SIGN + self._identifier, {"data": to_hex(preimage)}, self._address)
         try:
