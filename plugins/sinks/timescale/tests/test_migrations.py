@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
+import structlog.testing
 
 from chrono.store import Database, downgrade, upgrade
 from chrono_timescale import MIGRATIONS
@@ -104,10 +106,21 @@ def test_values_and_trades_are_summed_up_by_views(postgres):
     assert postgres.sql("SELECT vwap IS NULL, n FROM trades_1h WHERE market_id = 2") == "t|1"
 
 
-def test_what_is_missing_is_told_in_one_line(postgres, capsys):
+@pytest.fixture
+def logged():
+    """Return what is logged, whatever a command that ran before in this process has configured."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    with structlog.testing.capture_logs() as entries:
+        yield entries
+    structlog.configure(**before)
+
+
+def test_what_is_missing_is_told_in_one_line(postgres, logged):
     up(postgres)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "timescaledb" in line]
+    (line,) = [entry["event"] for entry in logged if "timescaledb" in entry["event"]]
     assert "expected the extension timescaledb in the database, there is none; tables are divided by month" in line
+    assert "\n" not in line
 
 
 def test_parts_follow_one_another_without_a_gap():
