@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chrono.core.component import Component
+from chrono.core.component import Component, Config
 from chrono.core.pipeline import Pipeline
 from chrono.core.pricing import Plan
 from chrono.core.units import Duration
@@ -38,6 +38,13 @@ def _feed(plan: Plan) -> Iterator[str]:
 
 
 def _component(component: Component) -> str:
-    stated = [(name, value) for name, value in component.config.__repr_args__() if value is not None and value != {}]
-    options = ", ".join(f"{name}={value}" for name, value in stated)
-    return f"{component.type}({options})"
+    return f"{component.type}({_options(component.config)})"
+
+
+def _options(config: Config) -> str:
+    stated = [(name, value) for name, value in config.__repr_args__() if value is not None and value != {}]
+    return ", ".join(f"{name}={_shown(value)}" for name, value in stated)
+
+
+def _shown(value: object) -> str:
+    return f"{{{_options(value)}}}" if isinstance(value, Config) else str(value)

@@ -8,7 +8,7 @@ import pytest
 
 from chrono.core.build import build
 from chrono.core.builtin import Push
-from chrono.core.component import Aggregator
+from chrono.core.component import Aggregator, Config
 from chrono.core.errors import ConfigError
 from chrono.core.pipeline import Pipeline
 from chrono.core.plan_tree import lines
@@ -221,6 +221,35 @@ def test_market_that_its_source_never_lists_is_an_error_only_when_asked_for(make
     assert markets(pipeline, "BTC/USD") == ["b:BTC/USD", "c:BTC/USD"]
     with pytest.raises(ConfigError, match="a does not list BTC/USD: it has no fiat markets"):
         make(two + "feeds: {BTC/USD: {markets: ['a:BTC/USD', 'b:BTC/USD', 'c:BTC/USD']}}\n", source=[Dollarless])
+
+
+class Edges(Config):
+    """Options inside an option."""
+
+    low: int = 1
+    high: int = 2
+
+
+class Edged(Aggregator):
+    """Has options inside an option."""
+
+    type = "edged"
+
+    class Config(Aggregator.Config):
+        """With them."""
+
+        edges: Edges = Edges()
+
+    def aggregate(self, window: TradeWindow) -> Estimate:
+        return self.estimate(window, window.last)
+
+
+def test_options_inside_an_option_are_shown_in_braces(make: Make) -> None:
+    """As they are written, not as Python has them."""
+    pipeline = make(
+        TWO + "quotes: [USD]\nfeeds: {BTC/USD: {}}\naggregator: {edged: {edges: {low: 0}}}\n", aggregator=[Edged]
+    )
+    assert "│  ├─ aggregator edged(window=60s, edges={low=0, high=2})" in lines(pipeline)
 
 
 class Boundless(Aggregator):

@@ -136,6 +136,12 @@ def pipeline() -> Pipeline:
     return build(EXAMPLE, Installed())
 
 
+def test_the_provider_has_the_same_feeds(pipeline: Pipeline) -> None:
+    """The example that votes prices what the other shows."""
+    provider = build(EXAMPLE.with_name("flare-provider.yaml"), Installed())
+    assert [plan.feed for plan in provider.plans] == [plan.feed for plan in pipeline.plans]
+
+
 def test_feeds_are_those_of_flare_in_their_order(pipeline: Pipeline) -> None:
     """An index and the decimals are all that the chain knows of a feed."""
     feeds = sorted((plan.feed for plan in pipeline.plans), key=lambda feed: feed.place)

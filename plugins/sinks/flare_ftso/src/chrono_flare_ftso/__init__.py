@@ -16,5 +16,6 @@ def chrono_sinks() -> Iterable[type[Sink]]:
     """Bring the sinks."""
     from chrono_flare_ftso.data_provider import DataProvider
     from chrono_flare_ftso.feed_values import FeedValues
+    from chrono_flare_ftso.provider.sink import FlareFtso
 
-    return (FeedValues, DataProvider)
+    return (FeedValues, DataProvider, FlareFtso)

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from chrono import Config, Duration, Report, Sink
+from chrono import Duration, Report, Sink
 from chrono_flare_ftso.answers import Answers, Feeds
 from chrono_flare_ftso.asking import Asking
 from chrono_flare_ftso.chain.carrying import Outcome
 from chrono_flare_ftso.chain.endpoint import SECOND
-from chrono_flare_ftso.chain.fees import COIN, GWEI, FeeLimits, Fees
+from chrono_flare_ftso.chain.fees import Fees
 from chrono_flare_ftso.chain.heads import Heads
 from chrono_flare_ftso.chain.looking import Looking
 from chrono_flare_ftso.chain.nonces import NonceBook
@@ -39,8 +39,7 @@ from chrono_flare_ftso.protocol.networks import COSTON2, NETWORKS, Network
 from chrono_flare_ftso.protocol.text import from_hex, to_hex
 from chrono_flare_ftso.protocol.values import POWERS
 from chrono_flare_ftso.provider.duties import Duties
-from chrono_flare_ftso.provider.guards import Limits
-from chrono_flare_ftso.provider.timetable import Offsets, Timetable
+from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, OffsetOptions
 from chrono_flare_ftso.provider.voting import Parts, Voting, Wallet
 from chrono_flare_ftso.provider.wallets import Purse, Shadow
 from chrono_flare_ftso.round_results import RoundResults
@@ -48,33 +47,6 @@ from chrono_flare_ftso.votes import RoundValues
 
 ROLES = ("submit", "submit_signatures", "signing_policy")
 """Whose keys send."""
-
-
-class FeeOptions(Config):
-    """What transactions may offer."""
-
-    max_fee_gwei: float = Field(default=10_000.0, gt=0)
-    """Most that is ever offered for a unit of gas."""
-
-    min_priority_fee_gwei: float = Field(default=100.0, ge=0)
-    max_priority_fee_gwei: float = Field(default=5_000.0, ge=0)
-    """The tip, twice the base fee, is held within them."""
-
-    max_cost: float = Field(default=5.0, gt=0)
-    """Most that one transaction may cost, in the network's coin."""
-
-    low_balance: float = Field(default=5.0, ge=0)
-    """Below this a balance is told of, in the network's coin."""
-
-    def limits(self) -> FeeLimits:
-        """Return them in wei."""
-        return FeeLimits(
-            min_priority_fee=int(self.min_priority_fee_gwei * GWEI),
-            max_priority_fee=int(self.max_priority_fee_gwei * GWEI),
-            max_fee=int(self.max_fee_gwei * GWEI),
-            max_cost=int(self.max_cost * COIN),
-            low_balance=int(self.low_balance * COIN),
-        )
 
 
 class FlareFtso(Sink):
@@ -95,7 +67,7 @@ class FlareFtso(Sink):
         """Addresses of nodes that announce blocks, ws:// or wss://; without any, blocks are polled for every second."""
 
         registry: str = Field(default="0xaD67FE66660Fb8dFE9d6b1b4240d8650e30F6019", pattern="^0x[0-9a-fA-F]{40}$")
-        """The contract registry of a network that is `other`; the four have this one."""
+        """The contract registry of a network that is `other`, where the others are found; the four have this one."""
 
         keys: Keys
         """The key of each role, by reference."""
@@ -103,14 +75,14 @@ class FlareFtso(Sink):
         ledger: str = Field(default="flare.db", min_length=1)
         """The file of what was committed to and sent; whoever loses it between a commit and its reveal is punished."""
 
-        offsets: Offsets = Offsets()
-        """When what is done in a round, in seconds of a round of 90; shorter rounds have them in proportion."""
+        offsets: OffsetOptions = OffsetOptions()
+        """When a round is committed to, revealed, signed and finalised."""
 
-        guards: Limits = Limits()
-        """What is not voted, and when nothing is committed to."""
+        guards: GuardOptions = GuardOptions()
+        """What is looked at before a round is committed to."""
 
-        fees: FeeOptions = Field(default_factory=FeeOptions)
-        """What transactions may offer."""
+        fees: FeeOptions = FeeOptions()
+        """What transactions may offer and cost, and when a balance is low."""
 
         duties: bool = True
         """Whether to register, to sign policies and to vote on uptime; not where another program does."""
@@ -120,12 +92,6 @@ class FlareFtso(Sink):
 
         linger: Duration = Field(default=Duration("150s"), ge=0)
         """How long leaving waits for what was committed to; beyond it, the next start reveals it from the ledger."""
-
-        @field_validator("offsets")
-        @classmethod
-        def _within_their_windows(cls, offsets: Offsets) -> Offsets:
-            Timetable.of(COSTON2, 0, offsets)
-            return offsets
 
         @model_validator(mode="after")
         def _with_a_node(self) -> Any:
@@ -182,8 +148,8 @@ class FlareFtso(Sink):
                     signer=signers["signing_policy"],
                     tell=self._tell,
                 ),
-                self.config.offsets,
-                self.config.guards,
+                self.config.offsets.offsets(),
+                self.config.guards.limits(),
             )
             works = [sender.run() for sender in senders]
             works += [results.run(), registry.run(self.context.clock.sleep)]
