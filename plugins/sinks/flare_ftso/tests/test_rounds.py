@@ -553,6 +553,18 @@ def test_window_ends_with_the_start_of_the_first_epoch() -> None:
     assert found.benched == {address(2), address(3)}
 
 
+def test_window_does_not_reach_before_the_first_priced_epoch_where_epochs_are_short() -> None:
+    chain = Chain()
+    chain.vote(1, 1, 100)
+    chain.commit(2, 2, 100, round=ROUND - 9)
+    chain.commit(3, 3, 100, round=ROUND - 4)
+    # three rounds each: this one begins with the round, the first that was priced six rounds before
+    network = replace(FLARE, reward_epoch_rounds=3, first_reward_epoch_round=ROUND - 9, initial_reward_epoch=0)
+    epoch = replace(EPOCH_OF_THREE, number=3, start_round=ROUND)
+    before = [RewardEpoch(2, ROUND - 3, (), FEEDS), RewardEpoch(1, ROUND - 6, (), FEEDS)]
+    assert result_of_transactions(network, ROUND, chain.transactions, [epoch, *before]).benched == {address(3)}
+
+
 def test_each_round_of_the_window_has_the_feeds_of_its_own_epoch() -> None:
     """Two values cannot be parsed where there was one feed."""
     chain = Chain()

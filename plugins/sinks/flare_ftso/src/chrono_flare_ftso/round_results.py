@@ -26,6 +26,7 @@ from chrono_flare_ftso.protocol.rounds import (
     RoundResult,
     Submitted,
     benched_by,
+    first_benching,
     judge,
     result_of_reveals,
 )
@@ -153,8 +154,7 @@ class RoundResults:
         whole = self._chain.head().timestamp > reveal_deadline(network, round + 1)
         try:
             epoch = self._chain.reward_epoch(round)
-            first = epoch.start_round if epoch.number == network.initial_reward_epoch + 1 else None
-            window = benching_window(round, first)
+            window = benching_window(round, first_benching(network, epoch))
             if self._chain.complete_from() > min([*window, round]):
                 return None
             sent = [(self._sent(each), self._feeds(each, epoch)) for each in (*window, round)]

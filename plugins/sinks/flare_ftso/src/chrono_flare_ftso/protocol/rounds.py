@@ -16,7 +16,14 @@ from functools import partial
 from typing import TypeVar
 
 from chrono_flare_ftso.protocol.commits import Reveal, commit_hash, decode_commit, decode_reveal
-from chrono_flare_ftso.protocol.epochs import Timing, benching_window, policy_in_force, reveal_deadline, voting_round
+from chrono_flare_ftso.protocol.epochs import (
+    Timing,
+    benching_window,
+    first_round,
+    policy_in_force,
+    reveal_deadline,
+    voting_round,
+)
 from chrono_flare_ftso.protocol.errors import NoResult, ProtocolError
 from chrono_flare_ftso.protocol.feeds import FeedDecimals
 from chrono_flare_ftso.protocol.medians import Median, turnout_bips, vote_matrix, weighted_medians
@@ -328,9 +335,26 @@ def result_of_transactions(
         feeds = known[policy_in_force(starts, number)].feeds
         return judge(submitted.get(number, Submitted(number, {}, {})), len(feeds))
 
-    first = epoch.start_round if epoch.number == network.initial_reward_epoch + 1 else None
-    benched = benched_by(judged(number) for number in benching_window(round, first) if number in submitted)
+    window = benching_window(round, first_benching(network, epoch))
+    benched = benched_by(judged(number) for number in window if number in submitted)
     return result_of_reveals(judged(round), epoch, benched, fip16=network.follows_fip16(epoch.number))
+
+
+def first_benching(network: Network, epoch: RewardEpoch) -> int:
+    """Return the first round that offenders of a reward epoch's rounds are looked for in.
+
+    Before the first reward epoch that the network priced there is none, and of rounds before it nothing is known: a
+    network with short reward epochs has them within the window of a later one.
+
+    Parameters
+    ----------
+    network : Network
+        Its first reward epoch, and how long they are.
+    epoch : RewardEpoch
+        That of the round that is priced.
+    """
+    priced = network.initial_reward_epoch + 1
+    return epoch.start_round if epoch.number == priced else first_round(network, priced)
 
 
 def _sent() -> defaultdict[int, defaultdict[bytes, list[PayloadMessage]]]:
