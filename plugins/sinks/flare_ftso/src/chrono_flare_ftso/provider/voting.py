@@ -103,6 +103,10 @@ class Wallet(Protocol):
         ...
 
 
+async def _unrecorded(round: int, refusal: str) -> None:
+    """Write nothing down."""
+
+
 class Kept(Protocol):
     """Where commits are kept; both wait for the disk."""
 
@@ -137,6 +141,10 @@ class Parts:
         Of the signing policy's key.
     tell : callable
         Told a state, a code and a sentence.
+    record : callable
+        Given a round that is over, and why nothing was committed to where guards said so.
+    registered_only : bool
+        Whether nothing is committed to for who is no voter; who sends nothing may look on.
     """
 
     chain: FollowedChain
@@ -152,6 +160,8 @@ class Parts:
     policy: Wallet
     signer: Signer
     tell: Tell
+    record: Callable[[int, str], Awaitable[None]] = _unrecorded
+    registered_only: bool = True
 
 
 class Voting:
@@ -181,6 +191,7 @@ class Voting:
         self._rounds: dict[int, asyncio.Task[None]] = {}
         self._committed: set[int] = set()
         self._outside: set[int] = set()
+        self._refusals: dict[int, str] = {}
 
     async def run(self) -> None:
         """Vote from the present round on; rounds before it that are not over are revealed, signed and finalized."""
@@ -218,6 +229,7 @@ class Voting:
             self._step("signature", round, self._sign(table, collected)),
             self._step("finalisation", round, self._finalize(table, collected)),
         )
+        await self._step("record", round, self._parts.record(round, self._refusals.pop(round, "")))
 
     async def _step(self, what: str, round: int, work: Awaitable[None]) -> None:
         """Do one step; where it fails the others are done all the same."""
@@ -252,12 +264,13 @@ class Voting:
         left = table.submit1_ends - parts.now()
         # asked for at once: the values are those of now, whatever else has to be waited for
         values, epoch = await asyncio.gather(parts.values(round, min(PRICED_BY, left)), self._epoch(table))
-        if not self._registered(epoch):
+        if parts.registered_only and not self._registered(epoch):
             return None
         found = guarded(epoch.feeds, parts.feeds, values, parts.medians(round), self._limits)
         for name, why in found.withheld.items():
             parts.tell("degraded", "withheld", f"voting round {round}: {name}: {why}; it is not voted")
         if found.refusal:
+            self._refusals[round] = found.refusal
             parts.tell("degraded", "refused", f"voting round {round}: {found.refusal}; nothing is committed to")
             return None
         votes = vector(epoch.feeds, parts.feeds, found.values)
