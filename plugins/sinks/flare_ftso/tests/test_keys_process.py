@@ -38,9 +38,10 @@ pytestmark = [
 TESTS = Path(__file__).parent
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request):
+    """Pipelines run on uvloop, whose transports are of other classes."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 def start(folder):
