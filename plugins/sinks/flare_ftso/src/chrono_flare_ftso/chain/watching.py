@@ -19,6 +19,7 @@ from chrono_flare_ftso.chain.timing import REGISTRY, addresses_of, network_of
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.epochs import reveal_deadline, round_end, round_start, voting_round
+from chrono_flare_ftso.protocol.feeds import InflationOffer
 from chrono_flare_ftso.protocol.messages import Call
 from chrono_flare_ftso.protocol.networks import FTSO_PROTOCOL, Network
 from chrono_flare_ftso.protocol.policy import SigningPolicy
@@ -258,6 +259,10 @@ class Watch:
         if self._policies is None:
             raise LookupError(f"voting round {round}: its signing policy is not known: nothing was read so far")
         return self._policies.signing_policy(round)
+
+    def offers(self, reward_epoch: int) -> tuple[InflationOffer, ...]:
+        """Return the inflation offers for a reward epoch that were read."""
+        return () if self._policies is None else self._policies.offers(reward_epoch)
 
     def address(self, contract: str) -> bytes:
         """Return the present address of a contract; raise `LookupError` where there is none."""

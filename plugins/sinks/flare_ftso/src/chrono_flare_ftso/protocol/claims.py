@@ -129,6 +129,11 @@ class Distribution:
     weight_based_claims: int
     minimal_conditions: bool
 
+    @property
+    def total(self) -> int:
+        """Wei of all claims."""
+        return sum(proven.claim.amount for proven in self.claims)
+
     def of(self, *beneficiaries: bytes) -> tuple[ProvenClaim, ...]:
         """Return the claims of beneficiaries: identity, delegation and signing address, node ids."""
         wanted = frozenset(beneficiaries)
