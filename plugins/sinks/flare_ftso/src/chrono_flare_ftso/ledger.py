@@ -38,7 +38,25 @@ CREATE INDEX transactions_by_label ON transactions (chain, sender, round, label)
 CREATE INDEX transactions_by_block ON transactions (chain, sender, block);
 CREATE INDEX transactions_unfinished ON transactions (chain, sender) WHERE state IN ('intended', 'sent');
 """
-_VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS)
+_ROUNDS = """
+CREATE TABLE rounds (
+    round INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, written INTEGER NOT NULL, shadow INTEGER NOT NULL,
+    commit_state TEXT NOT NULL, reveal_state TEXT NOT NULL, signature_state TEXT NOT NULL, offence INTEGER NOT NULL,
+    mismatch INTEGER NOT NULL, grace_missed INTEGER NOT NULL, finalised TEXT NOT NULL, relay BLOB, relay_block INTEGER,
+    reason TEXT NOT NULL, coin_usd REAL, share REAL, earned REAL
+) STRICT;
+CREATE TABLE sends (
+    round INTEGER NOT NULL, label TEXT NOT NULL, hash BLOB NOT NULL, state TEXT NOT NULL, block INTEGER, cost REAL,
+    refunded INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sends_by_round ON sends (round);
+CREATE TABLE votes (
+    round INTEGER NOT NULL, feed TEXT NOT NULL, decimals INTEGER NOT NULL, vote INTEGER, median INTEGER,
+    quartile1 INTEGER, quartile3 INTEGER, in_primary INTEGER, in_secondary INTEGER, hit INTEGER NOT NULL
+) STRICT;
+CREATE INDEX votes_by_round ON votes (round);
+"""
+_VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS, _ROUNDS)
 """What each version adds to the one before it; what was released is not changed, a new version is appended."""
 
 VERSION = len(_VERSIONS)

@@ -90,3 +90,13 @@ class FeeOptions(Config):
             max_cost=int(self.max_cost * COIN),
             low_balance=int(self.low_balance * COIN),
         )
+
+
+class MetricsOptions(Config):
+    """Where numbers for Prometheus are served, at ``/metrics``."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """The address to listen on; 0.0.0.0 for all of the machine's, as a container needs: whoever reaches it may read."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """The port; any free one for 0. 8000 is that of Flare's observer."""

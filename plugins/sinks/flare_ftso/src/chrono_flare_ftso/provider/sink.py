@@ -39,7 +39,8 @@ from chrono_flare_ftso.protocol.networks import COSTON2, NETWORKS, Network
 from chrono_flare_ftso.protocol.text import from_hex, to_hex
 from chrono_flare_ftso.protocol.values import POWERS
 from chrono_flare_ftso.provider.duties import Duties
-from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, OffsetOptions
+from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, MetricsOptions, OffsetOptions
+from chrono_flare_ftso.provider.reporting import Reporting, Told
 from chrono_flare_ftso.provider.voting import Parts, Voting, Wallet
 from chrono_flare_ftso.provider.wallets import Purse, Shadow
 from chrono_flare_ftso.round_results import RoundResults
@@ -90,6 +91,9 @@ class FlareFtso(Sink):
         shadow: bool = False
         """Whether to send nothing, and only to write down what would have been sent."""
 
+        metrics: MetricsOptions | None = None
+        """Where numbers for Prometheus are served; nowhere without it."""
+
         linger: Duration = Field(default=Duration("150s"), ge=0)
         """How long leaving waits for what was committed to; beyond it, the next start reveals it from the ledger."""
 
@@ -108,6 +112,7 @@ class FlareFtso(Sink):
         self.voting: Voting
         self._native = ""
         self._looking: Looking | None = None
+        self.reporting: Reporting | None = None
         self._undo = contextlib.AsyncExitStack()
         self._running: asyncio.Task[None] | None = None
 
@@ -131,13 +136,31 @@ class FlareFtso(Sink):
             wallets, senders = self._wallets(node, network, registry, signers)
             results = RoundResults(watch, self.context.clock, self.ledger, self._tell)
             undo.push_async_callback(results.close)
+            commits = Commits(self.ledger)
+            self.reporting = Reporting(
+                Told(
+                    node=node,
+                    watch=watch,
+                    registry=registry,
+                    results=results,
+                    ledger=self.ledger,
+                    commits=commits,
+                    addresses=signers.addresses,
+                    fees=Fees(network, self.config.fees.limits()),
+                    shadow=self.config.shadow,
+                    clock=self.context.clock,
+                    now=self._now,
+                    unrevealed=lambda: self.voting.unrevealed,
+                ),
+                self._unanswered,
+            )
             values = RoundValues(self.asking, Answers(self.ledger), disk, lambda: self.voting.leaving)
             self.voting = Voting(
                 Parts(
                     chain=watch,
                     now=self._now,
                     sleep=self.context.clock.sleep,
-                    commits=Commits(self.ledger),
+                    commits=commits,
                     values=values.of,
                     results=results.find,
                     medians=partial(last_medians, results, self.config.guards.rounds),
@@ -147,12 +170,17 @@ class FlareFtso(Sink):
                     policy=wallets["signing_policy"],
                     signer=signers["signing_policy"],
                     tell=self._tell,
+                    record=self.reporting.record,
+                    registered_only=not self.config.shadow,
                 ),
                 self.config.offsets.offsets(),
                 self.config.guards.limits(),
             )
+            if self.config.metrics is not None:
+                await undo.enter_async_context(self.reporting.served(self.config.metrics))
+                self._note(f"metrics are served at http://{self.config.metrics.host}:{self.reporting.port}/metrics")
             works = [sender.run() for sender in senders]
-            works += [results.run(), registry.run(self.context.clock.sleep)]
+            works += [results.run(), registry.run(self.context.clock.sleep), self.reporting.run()]
             if self.config.duties and not self.config.shadow:
                 works += self._duties(network, registry, signers, wallets["signing_policy"])
             undo.push_async_callback(_ended, [asyncio.create_task(self._work(each)) for each in works])
@@ -252,7 +280,12 @@ class FlareFtso(Sink):
         except Exception as error:  # noqa: BLE001 - rounds must go on
             self._tell("degraded", "stopped", f"{type(error).__name__}: {error}; start again when it is mended")
 
+    def _unanswered(self, path: str, error: Exception) -> None:
+        self.context.logger.warning(f"{path}: a request was answered with an error: {type(error).__name__}")
+
     def _tell(self, state: Any, code: str, message: str) -> None:
+        if self.reporting is not None:
+            self.reporting.measures.status(str(state), code)
         self.context.status(state, code, message)
 
     def _degraded(self, code: str, message: str) -> None:

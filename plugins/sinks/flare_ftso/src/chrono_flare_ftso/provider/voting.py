@@ -212,6 +212,11 @@ class Voting:
         self._rounds.pop(round, None)
         self._committed.discard(round)
 
+    @property
+    def unrevealed(self) -> int:
+        """How many rounds are committed to, and not over."""
+        return len(self._committed)
+
     async def drained(self) -> None:
         """Commit to nothing more, and wait until what was committed to is revealed and signed."""
         self.leaving = True
