@@ -67,12 +67,12 @@ class Vote(NamedTuple):
     vote, median, quartile1, quartile3 : int or None
         None where there is none.
     primary : bool or None
-        Whether the vote lies between the quartiles; on an edge the coin of the protocol says. None where that is not
-        known, or nothing was voted.
+        Whether the vote counted and lies between the quartiles; on an edge the coin of the protocol says. None where
+        they are not known.
     secondary : bool or None
-        Whether it lies in the feed's own band around the median.
+        Whether it counted and lies in the feed's own band around the median.
     hit : bool
-        Whether it is within 0.5 % of the median, edges included: what the minimal condition counts.
+        Whether it counted and is within 0.5 % of the median, edges included, as the minimal condition wants it.
     """
 
     feed: str

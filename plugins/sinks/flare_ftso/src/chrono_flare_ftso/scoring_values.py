@@ -43,8 +43,19 @@ class Stored:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Ledger]:
+def opened(
+    path: Path, sink: str = "flare_feed_values", advice: str = "name it with --ledger, or a store with --store"
+) -> Iterator[Ledger]:
     """Open a ledger that is there.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sink : str
+        Whose ledger it is to be, for the error.
+    advice : str
+        What to do where it is none.
 
     Raises
     ------
@@ -52,10 +63,9 @@ def opened(path: Path) -> Iterator[Ledger]:
         If it is not there, is empty or none, or what is read from it is not what was written.
     """
     if not path.is_file():
-        wanted = f"{path}: expected the ledger of a sink flare_feed_values, was no file"
-        raise ConfigError(f"{wanted}; name it with --ledger, or a store with --store")
+        raise ConfigError(f"{path}: expected the ledger of a sink {sink}, was no file; {advice}")
     if not path.stat().st_size:
-        raise ConfigError(f"{path}: expected the ledger of a sink flare_feed_values, was an empty file")
+        raise ConfigError(f"{path}: expected the ledger of a sink {sink}, was an empty file")
     try:
         with Ledger(path) as ledger:
             yield ledger

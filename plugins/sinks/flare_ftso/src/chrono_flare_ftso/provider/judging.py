@@ -53,6 +53,8 @@ def judged_votes(
     medians: Sequence[Median | None],
     offers: Mapping[bytes, RoundOffer],
     round: int,
+    *,
+    counts: bool = True,
 ) -> list[Vote]:
     """Return where each vote lies.
 
@@ -70,18 +72,20 @@ def judged_votes(
         By feed; a feed that is not here has no known band of its own.
     round : int
         The voting round.
+    counts : bool
+        Whether they were revealed in time: votes that were not are in no band.
     """
     judged = []
     for vote, feed, median in zip(votes, feeds, medians, strict=True):
         middle, low, high = (None, None, None) if median is None else median[:3]
         primary = secondary = None
         offer = offers.get(feed.id)
-        if vote is not None and median is not None and low is not None:
+        if median is not None and low is not None:
             known = offer or RoundOffer(round, feed.id, 0, 0, 0, 0, b"")
-            (bands,) = vote_bands(known, [voter], [vote], median)
-            if bands is not None:
-                primary, secondary = bands.quartile, bands.percent if offer is not None else None
-        hit = vote is not None and is_hit(vote, middle)
+            (bands,) = vote_bands(known, [voter], [vote if counts else None], median)
+            primary = bands is not None and bands.quartile
+            secondary = None if offer is None else bands is not None and bands.percent
+        hit = counts and vote is not None and is_hit(vote, middle)
         judged.append(Vote(called(feed.id), feed.decimals, vote, middle, low, high, primary, secondary, hit))
     return judged
 
@@ -157,10 +161,7 @@ def accuracy_amount(offers: Sequence[InflationOffer], network: Network) -> float
 
 
 def in_bands(votes: Sequence[Vote]) -> Iterator[tuple[str, int, int]]:
-    """Yield each band with the votes that hit it, and the votes that could be judged.
-
-    A feed without a vote is none that could hit the percent bands; for the minimal condition it is a miss.
-    """
+    """Yield each band with the votes that hit it, and how many could have: those of feeds whose band is known."""
     known = [each for each in votes if each.median is not None]
     yield "hit", sum(each.hit for each in known), len(known)
     for band in ("primary", "secondary"):

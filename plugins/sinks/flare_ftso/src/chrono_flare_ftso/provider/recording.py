@@ -157,7 +157,7 @@ class Recorder:
         vector = commit.vector if commit is not None else b"" if reveal is None else reveal.vector
         if reveal is not None and not means.shadow:
             vector = reveal.vector
-        if commit is None and reveal is None:
+        if record.reveal == "idle":
             return record
         return await asyncio.to_thread(self._judged, record, epoch, outcome, unpack(vector, len(epoch.feeds)))
 
@@ -229,14 +229,16 @@ class Recorder:
         result = None if outcome is None else outcome.result
         medians = [None] * len(epoch.feeds) if result is None else result.medians
         voter = next((each for each in epoch.voters if each.submit == ours), None)
-        judged = judged_votes(voter or Voter(b"", ours, b"", b"", 0, 0, 0), votes, epoch.feeds, medians, known, round)
+        counts = record.shadow or record.reveal == "ok"
+        judged = judged_votes(
+            voter or Voter(b"", ours, b"", b"", 0, 0, 0), votes, epoch.feeds, medians, known, round, counts=counts
+        )
         record = replace(record, votes=tuple(judged))
         if result is None:
             return record
         record = replace(record, coin_usd=coin_usd(network, epoch.feeds, result.medians))
         if voter is None:
             return record
-        counts = record.shadow or record.reveal == "ok"
         fip16 = network.follows_fip16(epoch.number)
         share = accuracy_share(voter, votes, epoch, result, known, fip16=fip16) if counts else 0.0
         if share is None:
