@@ -96,7 +96,7 @@ def test_table_has_a_line_for_each_round_and_what_they_come_to(ledger, capsys):
     assert lines[3].startswith("1400002  2026-11-22T10:18:00Z  missing  missing")
     assert lines[4] == "  expected votes for at least 50 % of 2 feeds, were 0"
     assert lines[6:] == [
-        "3 rounds: 2 missed, 1 reveal offences",
+        "3 rounds: 2 missed, 1 reveal offence",
         "a submission costs 0.00061875 on average, $0.000012, within the target of $0.10 (4 submissions); "
         "all together 0.052475, $0.0010",
         "share of the rewards for accuracy 0.6150 % on average, some 1.5000 before it is split with delegators",
@@ -112,7 +112,7 @@ def test_feeds_are_shown_under_their_round(ledger, capsys):
 def test_newest_rounds_and_those_from_one_on_are_chosen(ledger, capsys):
     lines = printed(capsys, ledger, "--last", 1)
     assert lines[1].startswith("1400002")
-    assert lines[4].startswith("1 rounds")
+    assert lines[4].startswith("1 round: 1 missed, 0 reveal offences")
     assert len([line for line in printed(capsys, ledger, "--from", 1_400_001) if line.startswith("14000")]) == 2
 
 

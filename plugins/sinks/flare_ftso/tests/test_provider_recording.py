@@ -262,6 +262,9 @@ async def test_round_that_nobody_finalised_is_told_and_one_that_cannot_be_asked_
     world.relayed_at = -1
     world.chain.finalized = False
     assert (await world.record()).finalised == "nobody"
+    early = World(tmp_path, relayed_at=-1, chain=Chain(NETWORK, epochs=[EPOCH], head=START + 150))
+    early.chain.finalized = False
+    assert (await early.record()).finalised == ""
     unknown = World(tmp_path, trouble=TransientError("no node answers"))
     assert (await unknown.record()).finalised == ""
 

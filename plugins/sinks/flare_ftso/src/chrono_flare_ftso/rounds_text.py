@@ -141,7 +141,8 @@ def _feeds(votes: Sequence[Vote]) -> Iterator[str]:
 def _told(totals: Totals, records: Sequence[Record]) -> Iterator[str]:
     shadow = sum(each.shadow for each in records)
     sent = f", {shadow} of them as a shadow" if shadow else ""
-    yield f"{totals.rounds} rounds{sent}: {totals.missed} missed, {totals.offences} reveal offences"
+    offences = f"{totals.offences} reveal offence{'s' * (totals.offences != 1)}"
+    yield f"{totals.rounds} round{'s' * (totals.rounds != 1)}{sent}: {totals.missed} missed, {offences}"
     if totals.submission_cost is not None:
         told = f"a submission costs {totals.submission_cost:.8f} on average"
         if totals.submission_usd is not None:

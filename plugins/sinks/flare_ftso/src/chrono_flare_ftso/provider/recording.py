@@ -44,6 +44,9 @@ from chrono_flare_ftso.round_results import Outcome
 LABELS = ("submit1", "submit2", "submitSignatures", "relay")
 """What is sent for a voting round; what else a key sends is of reward epochs."""
 
+_ABOUT = 1 / 15
+"""Part of a round by which the last block that was read may be behind."""
+
 
 class Relayed(NamedTuple):
     """That a round was finalised: its result, and the block of it with its timestamp, unix seconds."""
@@ -202,7 +205,7 @@ class Recorder:
         relayed, finalised = None, ""
         with contextlib.suppress(ChronoError, ProtocolError):
             relayed = None if first is None else await self._means.relayed(round, first)
-            finalised = "others" if relayed is not None or await chain.is_finalized(round) else "nobody"
+            finalised = "others" if relayed is not None or await chain.is_finalized(round) else self._unfinished(round)
         relay = next((each for each in record.sent if each.label == "relay" and each.state == "mined"), None)
         if relay is not None and finalised != "nobody" and (relayed is None or relay.block == relayed.block):
             record = replace(record, finalised="us", relay=relay.hash, relay_block=relay.block)
@@ -218,6 +221,12 @@ class Recorder:
             mismatch=result is not None and result != relayed.result,
             grace_missed=min(each.timestamp for each in ours) > deadline,
         )
+
+    def _unfinished(self, round: int) -> str:
+        """Return who finalises a round that is not finalised: nobody once its time is over, till then it is open."""
+        network = self._means.chain.network
+        over = Deadlines.of(network, round).end - network.voting_round_seconds * _ABOUT
+        return "nobody" if self._means.chain.head().timestamp >= over else ""
 
     def _judged(
         self, record: Record, epoch: RewardEpoch, outcome: Outcome | None, votes: Sequence[int | None]
