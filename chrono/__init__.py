@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chrono.core.errors import PluginError as PluginError
     from chrono.core.errors import RateLimited as RateLimited
     from chrono.core.errors import TransientError as TransientError
+    from chrono.core.outline import read_pipeline as read_pipeline
     from chrono.core.transport import Amount as Amount
     from chrono.core.transport import Bounds as Bounds
     from chrono.core.transport import Budget as Budget
@@ -101,6 +102,7 @@ _HOMES = {
         "ChronoError ConfigError DataError FrameError InsufficientData NoPrice NoQuorum PermanentError PluginError "
         "RateLimited TransientError"
     ),
+    "chrono.core.outline": "read_pipeline",
     "chrono.core.transport": (
         "Amount Bounds Budget Endpoint Heartbeat Hours Level Liveness Microseconds Milliseconds Nanoseconds "
         "Number PolledTrades PollingSource Serial Text WebSocketSource hours_of in_dollars inflated inside "
