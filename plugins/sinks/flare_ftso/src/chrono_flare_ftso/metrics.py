@@ -111,6 +111,11 @@ class Metrics:
         """Return a new family of gauges."""
         return self._made(Family(name, "gauge", help, labels))
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """All families, in their order."""
+        return tuple(self._families.values())
+
     def text(self) -> str:
         """Return all series."""
         return "".join(f"{line}\n" for family in self._families.values() for line in family.lines())

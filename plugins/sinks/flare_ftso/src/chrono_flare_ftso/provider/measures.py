@@ -103,7 +103,7 @@ class Measures:
         self._mismatch = made.counter(
             "flare_fsp_signature_mismatch_total", "Rounds signed otherwise than they were finalised.", who, "protocol"
         )
-        self._own(network.native)
+        self._own()
         self._window: deque[Record] = deque(maxlen=max(1, WINDOW // network.voting_round_seconds))
         for phase in PHASES:
             for family in self._steps.values():
@@ -115,20 +115,40 @@ class Measures:
         for counter in (self._rounds, self._missed, self._failovers):
             counter.add(0)
 
-    def _own(self, native: str) -> None:
+    def _own(self) -> None:
         """Make what has no name in the observer."""
         made = self.metrics
         self._rounds = made.counter("chrono_flare_rounds_total", "Rounds that are over.")
         self._missed = made.counter("chrono_flare_rounds_missed_total", "Rounds without a valid reveal of a voter.")
-        self._finalised = made.counter("chrono_flare_finalisations_total", "Rounds by who finalised them.", "by")
-        self._cost = made.counter("chrono_flare_cost_coins_total", f"What submissions cost, {native}.", "label")
-        self._sent = made.counter("chrono_flare_submissions_total", "Transactions on the chain.", "label", "state")
-        self._cost_usd = made.gauge("chrono_flare_submission_cost_usd", "Cost of the last one, US dollars.", "label")
-        self._distance = made.gauge("chrono_flare_vote_distance_bips", "Last vote from its median, 1/10000.", "feed")
-        self._in_band = made.gauge("chrono_flare_in_band_ratio", "Votes in a band in two hours, 0 to 1.", "band")
-        self._share = made.gauge("chrono_flare_reward_share_ratio", "Share of rewards for accuracy in two hours.")
+        self._finalised = made.counter(
+            "chrono_flare_finalisations_total", "Rounds by who finalised them: us, others or nobody.", "by"
+        )
+        self._cost = made.counter(
+            "chrono_flare_cost_coins_total", "What transactions cost, in the network's coin.", "label"
+        )
+        self._sent = made.counter(
+            "chrono_flare_submissions_total", "Transactions on the chain, mined or failed.", "label", "state"
+        )
+        self._cost_usd = made.gauge(
+            "chrono_flare_submission_cost_usd", "Cost of the last transaction of a kind, US dollars.", "label"
+        )
+        self._distance = made.gauge(
+            "chrono_flare_vote_distance_bips",
+            "How far the last vote was from its median, with its sign, 1/10000.",
+            "feed",
+        )
+        self._in_band = made.gauge(
+            "chrono_flare_in_band_ratio",
+            "Votes in two hours within 0.5 % (hit), quartiles (primary), own band (secondary), 0 to 1.",
+            "band",
+        )
+        self._share = made.gauge(
+            "chrono_flare_reward_share_ratio", "Share of the rewards for accuracy in two hours, 0 to 1."
+        )
         self._voted = made.gauge("chrono_flare_feeds_voted", "Feeds with a vote in the last round.")
-        self._low = made.gauge("chrono_flare_balance_low", "1 where a balance is low.", "address", "role")
+        self._low = made.gauge(
+            "chrono_flare_balance_low", "1 where a balance is below fees.low_balance, else 0.", "address", "role"
+        )
         self._head_age = made.gauge("chrono_flare_head_age_seconds", "Age of the last block that was read.")
         self._head = made.gauge("chrono_flare_head_block", "Number of the last block that was read.")
         self._clock = made.gauge("chrono_flare_clock_offset_seconds", "By how much the machine's clock is ahead.")
