@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,15 +28,14 @@ from chrono_flare_ftso.chain.nonces import NonceBook
 from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.sending import Sender
-from chrono_flare_ftso.chain.timing import REGISTRY
 from chrono_flare_ftso.chain.watching import Watch
 from chrono_flare_ftso.commits import Commits
 from chrono_flare_ftso.keys.config import Keys, Signers, open_signers
 from chrono_flare_ftso.ledger import Ledger
-from chrono_flare_ftso.protocol.deployments import Deployment
-from chrono_flare_ftso.protocol.networks import COSTON2, NETWORKS, Network
-from chrono_flare_ftso.protocol.text import from_hex, to_hex
+from chrono_flare_ftso.protocol.networks import Network
+from chrono_flare_ftso.protocol.text import to_hex
 from chrono_flare_ftso.protocol.values import POWERS
+from chrono_flare_ftso.provider.connecting import WELL_KNOWN, is_timed, node_of, stated
 from chrono_flare_ftso.provider.duties import Duties
 from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, MetricsOptions, OffsetOptions
 from chrono_flare_ftso.provider.reporting import Reporting, Told
@@ -67,7 +65,7 @@ class FlareFtso(Sink):
         ws: Sequence[Annotated[SecretStr, Field(min_length=1)]] = ()
         """Addresses of nodes that announce blocks, ws:// or wss://; without any, blocks are polled for every second."""
 
-        registry: str = Field(default="0xaD67FE66660Fb8dFE9d6b1b4240d8650e30F6019", pattern="^0x[0-9a-fA-F]{40}$")
+        registry: str = Field(default=WELL_KNOWN, pattern="^0x[0-9a-fA-F]{40}$")
         """The contract registry of a network that is `other`, where the others are found; the four have this one."""
 
         keys: Keys
@@ -220,13 +218,7 @@ class FlareFtso(Sink):
     # what it is made of
 
     def _chain(self) -> tuple[Node, Watch]:
-        network = NETWORKS.get(self.config.network)
-        timed = network is None
-        if network is None:
-            registry = {REGISTRY: (Deployment(0, from_hex(self.config.registry, 20)),)}
-            network = replace(COSTON2, name="other", initial_reward_epoch=0, contracts=registry)
-        urls = [url.get_secret_value() for url in self.config.rpc] or [network.rpc]
-        node = Node(urls, self.context.clock, chain_id=None if timed else network.chain_id)
+        node, network, timed = node_of(self.config, self.context.clock), stated(self.config), is_timed(self.config)
         heads = Heads([url.get_secret_value() for url in self.config.ws], self.context.clock)
         return node, Watch(node, network, ledger=self.ledger, heads=heads, timed=timed, tell=self._tell)
 
