@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from chrono_flare_ftso.api import Api
 from chrono_flare_ftso.metrics import CONTENT_TYPE, Metrics, endpoints
 from chrono_flare_ftso.protocol.networks import FLARE
 from chrono_flare_ftso.provider.measures import Measures, Now
+from chrono_flare_ftso.records import Record, Sent, Vote
 from chrono_flare_ftso.serving import Server
 
 pytestmark = pytest.mark.anyio
@@ -148,3 +150,37 @@ def test_observers_series_are_there_from_the_beginning_at_zero():
     assert found["chrono_flare_node_up", frozenset({("node", HOSTILE)})] == 1
     assert ("flare_fsp_registered_current_epoch", frozenset({who})) not in found
     assert not [name for name, _ in found if name == "chrono_flare_lease_held"]
+
+
+def test_rounds_are_counted_and_shares_are_those_of_two_hours():
+    measures = Measures(FLARE, bytes(20))
+    hit = Vote("BTC/USD", 2, 100, 100, 99, 101, True, True, True)
+    miss = hit._replace(hit=False, primary=False, secondary=None, vote=None)
+    sent = (Sent("submit1", bytes(32), "mined", 1, 0.5, True),)
+    good = Record(
+        round=1, epoch=1, written=0, shadow=False, commit="ok", reveal="ok", signature="ok", finalised="us",
+        coin_usd=0.02, share=0.2, sent=sent, votes=(hit, hit),
+    )  # fmt: skip
+    bad = replace(good, reveal="missing", offence=True, share=0.0, votes=(hit, miss), finalised="")
+    for record in (good, good, bad):
+        measures.record(record)
+    found = read(measures.text(Now(7, 1, True, 2.5, 9, -0.5, 1, {}, False)))
+    labels = {name: value for (name, labels), value in found.items() if "phase" not in dict(labels)}
+    who = ("identity_address", "0x" + "0" * 40)
+    assert found["flare_fsp_submit_ok_total", frozenset({who, ("protocol", "ftso"), ("phase", "submit2")})] == 2
+    assert found["flare_fsp_submit_missing_total", frozenset({who, ("protocol", "ftso"), ("phase", "submit2")})] == 1
+    assert labels["flare_fsp_reveal_offence_total"] == 1
+    assert labels["flare_fsp_ftso_anchor_feeds_success_rate_bips"] == 8_333
+    assert found["chrono_flare_in_band_ratio", frozenset({("band", "secondary")})] == 1
+    assert found["chrono_flare_in_band_ratio", frozenset({("band", "primary")})] == 5 / 6
+    assert found["chrono_flare_cost_coins_total", frozenset({("label", "submit1")})] == 1.5
+    assert found["chrono_flare_submission_cost_usd", frozenset({("label", "submit1")})] == 0.01
+    assert found["chrono_flare_finalisations_total", frozenset({("by", "us")})] == 2
+    assert (labels["chrono_flare_rounds_total"], labels["chrono_flare_rounds_missed_total"]) == (3, 1)
+    assert labels["chrono_flare_reward_share_ratio"] == pytest.approx(0.4 / 3)
+    assert (labels["chrono_flare_lease_held"], labels["chrono_flare_clock_offset_seconds"]) == (0, -0.5)
+    for _ in range(80):
+        measures.record(bad)
+    assert 'success_rate_bips{identity_address="0x0000000000000000000000000000000000000000"} 5000' in measures.text(
+        Now(8, 1, None, None, None, None, 0, {})
+    )

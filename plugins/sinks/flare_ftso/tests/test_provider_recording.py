@@ -93,6 +93,7 @@ class World:
     shadow: bool = False
     epoch: RewardEpoch = EPOCH
     root: bytes | None = None
+    kept: Commit | None = None
     told: list[Record] = field(default_factory=list)
     chain: Chain = field(default_factory=lambda: Chain(NETWORK, epochs=[EPOCH], head=START + 200))
 
@@ -142,7 +143,7 @@ class World:
             means = Means(
                 chain=self.chain,
                 results=results,
-                commit=lambda _: self.own() if self.commit_at is not None or self.shadow else None,
+                commit=lambda _: self.kept or self.own() if self.commit_at is not None or self.shadow else None,
                 sent=lambda _: self.sent,
                 relayed=self.look,
                 submit=SUBMIT[0],
@@ -246,6 +247,15 @@ async def test_shadow_is_judged_as_if_its_votes_had_been_sent(world, tmp_path):
     assert found.share > 0
     assert found.missed is False
     assert sent.share is not None
+
+
+async def test_votes_are_those_that_the_chain_has_but_a_shadow_has_its_own(world, tmp_path):
+    """Of two machines the other may have revealed; beside a shadow the program that it is to replace."""
+    chain = (6_700_500, 2_001)
+    for shadow, wanted in ((False, chain), (True, (6_701_000, 2_000))):
+        scene = World(tmp_path, votes=chain, shadow=shadow)
+        scene.kept = Commit(ROUND, SUBMIT[0], bytes(32), pack((6_701_000, 2_000)))
+        assert tuple(each.vote for each in (await scene.record()).votes) == wanted
 
 
 async def test_finalisation_is_ours_where_our_transaction_is_in_its_block(world, tmp_path):

@@ -157,9 +157,9 @@ class Recorder:
         record = replace(record, reason=refusal or ("" if outcome is None else outcome.reason), sent=tuple(sent))
         record = await self._finished(record, outcome)
         reveal = judged.valid.get(means.submit)
-        vector = commit.vector if commit is not None else b"" if reveal is None else reveal.vector
-        if reveal is not None and not means.shadow:
-            vector = reveal.vector
+        # another machine may have revealed, or another program while this one looks on
+        votes = (commit, reveal) if means.shadow else (reveal, commit)
+        vector = next((each.vector for each in votes if each is not None), b"")
         if record.reveal == "idle":
             return record
         return await asyncio.to_thread(self._judged, record, epoch, outcome, unpack(vector, len(epoch.feeds)))
