@@ -162,6 +162,11 @@ def test_pipeline_file_says_where_its_ledger_is(ledger, tmp_path, capsys):
         ("none.yaml", None, "none.yaml: expected a pipeline, was not readable: No such file"),
         ("broken.yaml", "{", "broken.yaml: expected a pipeline in YAML, was something else"),
         ("other.yaml", "sinks: {console: {}}", "other.yaml: expected one sink flare_ftso, was none; name the ledger"),
+        (
+            "reference.yaml",
+            'sinks: {flare_ftso: {ledger: "${env:STATE}/flare.db"}}',
+            "reference.yaml: expected a ledger by its name, was ${env:STATE}/flare.db; name the ledger itself",
+        ),
         ("list.yaml", "- 1", "list.yaml: expected one sink flare_ftso, was none"),
         (
             "two.yaml",

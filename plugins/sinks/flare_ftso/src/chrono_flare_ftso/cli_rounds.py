@@ -82,4 +82,7 @@ def _ledger(file: Path) -> Path:
     if len(found) != 1:
         was = "none" if not found else f"{len(found)} with ledgers of their own"
         raise ConfigError(f"{file}: expected one sink {SINK}, was {was}; name the ledger itself")
-    return Path(found.pop())
+    (ledger,) = found
+    if "${" in ledger:
+        raise ConfigError(f"{file}: expected a ledger by its name, was {ledger}; name the ledger itself")
+    return Path(ledger)
