@@ -130,7 +130,9 @@ async def running(plan: Plan, program: str, *, port: int = 0, tell: Tell | None 
         tasks = [asyncio.create_task(keeper.run(), name="keeper")]
         undo.push_async_callback(_ended, tasks)
         node = Node([anvil.url], clock)
-        watch = await undo.enter_async_context(Watch(node, _network(), timed=True, tell=said, every=0.25, events_every=1.0))
+        watch = await undo.enter_async_context(
+            Watch(node, _network(), timed=True, tell=said, every=0.25, events_every=1.0)
+        )
         registry = Registry(node, watch.network, lambda code, message: said("degraded", code, message))
         await registry.refresh()
         results = RoundResults(watch, clock, None, said)
