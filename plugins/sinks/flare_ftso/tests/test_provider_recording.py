@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from recorded_chain import RecordedChain as Plain
 from voting import LOCAL_TEST
 
 from chrono import TransientError
-from chrono_flare_ftso.chain.answers import Block, Log
+from chrono_flare_ftso.chain.answers import Block, Log, logs_of
 from chrono_flare_ftso.commits import Commit
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol import abi
@@ -94,6 +95,7 @@ class World:
     epoch: RewardEpoch = EPOCH
     root: bytes | None = None
     kept: Commit | None = None
+    relay: bytes | None = None
     told: list[Record] = field(default_factory=list)
     chain: Chain = field(default_factory=lambda: Chain(NETWORK, epochs=[EPOCH], head=START + 200))
 
@@ -130,7 +132,7 @@ class World:
         result = self.outcome().result
         assert result is not None
         told = result.result if self.root is None else replace(result.result, root=self.root)
-        return Relayed(told, self.relayed_at, START + self.relayed_at)
+        return Relayed(told, self.relayed_at, START + self.relayed_at, self.relay)
 
     async def record(self, refusal: str = "") -> Record:
         self.play()
@@ -266,6 +268,11 @@ async def test_finalisation_is_ours_where_our_transaction_is_in_its_block(world,
     late = World(tmp_path, sent=[relay._replace(block=151)])
     found = await late.record()
     assert (found.finalised, found.relay, found.relay_block) == ("others", None, 150)
+    # of two in one block the hash says which
+    for hash, wanted in ((relay.hash, "us"), (b"\x06" * 32, "others")):
+        third = World(tmp_path, sent=[relay], relay=hash)
+        found = await third.record()
+        assert (found.finalised, found.relay) == (wanted, hash)
 
 
 async def test_round_that_nobody_finalised_is_told_and_one_that_cannot_be_asked_is_left_open(world, tmp_path):
@@ -320,12 +327,21 @@ class Node:
 def relayed_log(protocol: int, round: int, block: int) -> Log:
     (topic,) = topics_of(ProtocolMessageRelayed)
     topics = (topic, protocol.to_bytes(32, "big"), round.to_bytes(32, "big"))
-    return Log(b"relay", topics, abi.encode("bool,bytes32", True, b"\x09" * 32), block, 0)
+    return Log(b"relay", topics, abi.encode("bool,bytes32", True, b"\x09" * 32), block, 0, b"\x08" * 32)
 
 
 async def test_finalisation_is_found_among_those_of_other_rounds_and_protocols():
     node = Node([relayed_log(200, ROUND, 11), relayed_log(100, ROUND - 1, 12), relayed_log(100, ROUND, 13)])
     found = await Relays(node, lambda: b"relay").relayed(ROUND, 10)
-    assert found == Relayed(Result(100, ROUND, True, b"\x09" * 32), 13, 1_300)
+    assert found == Relayed(Result(100, ROUND, True, b"\x09" * 32), 13, 1_300, b"\x08" * 32)
     assert node.asked == [(10, 20)]
     assert await Relays(node, lambda: b"relay").relayed(ROUND + 1, 10) is None
+
+
+def test_hash_of_a_logs_transaction_is_read_and_one_that_was_kept_without_is_too():
+    told = {"address": "0x" + "01" * 20, "topics": [], "data": "0x", "blockNumber": "0x5", "logIndex": "0x0"}
+    more = [told, {**told, "transactionHash": "0x" + "02" * 32}]
+    found = logs_of("node", [(5, 5)], [msgspec.Raw(b'"0x5"'), msgspec.Raw(msgspec.json.encode(more))])
+    assert [log.transaction for log in found] == [None, b"\x02" * 32]
+    old = b'{"address": "AQ==", "topics": [], "data": "", "block": 5, "index": 0}'
+    assert msgspec.json.decode(old, type=Log) == Log(b"\x01", (), b"", 5, 0)

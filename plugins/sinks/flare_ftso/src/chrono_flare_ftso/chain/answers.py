@@ -39,13 +39,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log: which contract, its topics and data, and where it stands."""
+    """A log: which contract, its topics and data, where it stands; the hash of its transaction where that is known."""
 
     address: bytes
     topics: tuple[bytes, ...]
     data: bytes
     block: int
     index: int
+    transaction: bytes | None = None
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -72,6 +73,7 @@ class _Log(msgspec.Struct, rename="camel"):
     data: str
     block_number: str
     log_index: str
+    transaction_hash: str | None = None
     removed: bool = False
 
 
@@ -168,7 +170,9 @@ def _block(told: _Head, to: bytes | None) -> Block:
 
 def _log(told: _Log) -> Log:
     topics = tuple(_bytes(topic, 32) for topic in told.topics)
-    return Log(_bytes(told.address, 20), topics, _bytes(told.data), int(told.block_number, 16), int(told.log_index, 16))
+    block, index = int(told.block_number, 16), int(told.log_index, 16)
+    sent = None if told.transaction_hash is None else _bytes(told.transaction_hash, 32)
+    return Log(_bytes(told.address, 20), topics, _bytes(told.data), block, index, sent)
 
 
 def _bytes(text: str, size: int | None = None) -> bytes:

@@ -49,11 +49,22 @@ _ABOUT = 1 / 15
 
 
 class Relayed(NamedTuple):
-    """That a round was finalised: its result, and the block of it with its timestamp, unix seconds."""
+    """That a round was finalised.
+
+    Attributes
+    ----------
+    result : Result
+        As which.
+    block, timestamp : int
+        In which block, and its timestamp, unix seconds.
+    hash : bytes or None
+        Of the transaction; None where the node does not say it.
+    """
 
     result: Result
     block: int
     timestamp: int
+    hash: bytes | None = None
 
 
 class RecordedChain(FollowedChain, Protocol):
@@ -207,10 +218,11 @@ class Recorder:
             relayed = None if first is None else await self._means.relayed(round, first)
             finalised = "others" if relayed is not None or await chain.is_finalized(round) else self._unfinished(round)
         relay = next((each for each in record.sent if each.label == "relay" and each.state == "mined"), None)
-        if relay is not None and finalised != "nobody" and (relayed is None or relay.block == relayed.block):
+        if relay is not None and finalised != "nobody" and _same(relay, relayed):
             record = replace(record, finalised="us", relay=relay.hash, relay_block=relay.block)
         else:
-            record = replace(record, finalised=finalised, relay_block=None if relayed is None else relayed.block)
+            hash, block = (None, None) if relayed is None else (relayed.hash, relayed.block)
+            record = replace(record, finalised=finalised, relay=hash, relay_block=block)
         if record.signature != "ok" or relayed is None:
             return record
         ours = [each for each in signatures if each.sender == self._means.signatures and _names(each, round)]
@@ -284,7 +296,7 @@ class Relays:
             if isinstance(event, ProtocolMessageRelayed) and (event.protocol, event.round) == (FTSO_PROTOCOL, round):
                 block = await self._node.block(log.block)
                 result = Result(event.protocol, event.round, event.secure, event.root)
-                return Relayed(result, log.block, block.timestamp)
+                return Relayed(result, log.block, block.timestamp, log.transaction)
         return None
 
 
@@ -299,6 +311,13 @@ def sent_by(books: Sequence[NonceBook], fees: Fees, round: int) -> list[Sent]:
             wei, refunded = (None, False) if cost is None else (cost.wei / COIN, cost.refunded)
             found.append(Sent(entry.label, entry.hash, entry.state, entry.block, wei, refunded))
     return sorted(found, key=lambda each: LABELS.index(each.label))
+
+
+def _same(relay: Sent, relayed: Relayed | None) -> bool:
+    """Say whether our own transaction is the one that finalised; where a node says no hash its block has to do."""
+    if relayed is None:
+        return True
+    return relay.hash == relayed.hash if relayed.hash is not None else relay.block == relayed.block
 
 
 def _among(messages: Sequence[PayloadMessage] | None, round: int) -> bool:
