@@ -180,9 +180,15 @@ class Reporting:
         from chrono_flare_ftso.serving import Server
 
         home = asyncio.get_running_loop()
+
+        def failed(path: str, error: Exception) -> None:
+            # the server is in a thread of its own
+            with contextlib.suppress(RuntimeError):
+                home.call_soon_threadsafe(self._failed, path, error)
+
         server = Server(options.host, options.port)
         try:
-            server.start(Api(endpoints(lambda: at_home(home, self.text())), tell=self._failed))
+            server.start(Api(endpoints(lambda: at_home(home, self.text())), tell=failed))
             self.port = server.port
             yield
         finally:
