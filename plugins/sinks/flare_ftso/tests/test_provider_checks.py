@@ -152,7 +152,7 @@ async def test_role_that_is_not_confirmed_is_told_with_the_commands_that_do_it(w
     ours, identity = (checksummed(ADDRESSES[role]) for role in ("submit", "identity"))
     assert found["submit"].told == f"expected {ours} to be confirmed for {identity}, was none"
     assert found["signing_policy"].told.endswith(f"was {checksummed(bytes([8] * 20))}")
-    assert found["submit"].advice == "chrono flare entity propose submit, then confirm submit"
+    assert found["submit"].advice == "chrono flare entity propose FILE submit, then confirm FILE submit"
 
 
 async def test_voter_without_an_address_is_told_what_to_add(world):
@@ -172,7 +172,8 @@ async def test_empty_account_is_a_failure_and_a_low_one_a_warning(world):
 @pytest.mark.parametrize(
     ("registered", "open_now", "states"),
     [
-        ({6000: False, 6001: False}, False, ["warning", "ok"]),
+        ({6000: False, 6001: False}, False, ["failure", "ok"]),
+        ({6000: False, 6001: True}, False, ["warning", "ok"]),
         ({6000: True, 6001: False}, True, ["ok", "failure"]),
         ({6000: True, 6001: True}, True, ["ok", "ok"]),
     ],

@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from chrono import ConfigError
-from chrono_flare_ftso import cli_devnet, cli_keys, cli_migrate, cli_rounds, cli_score, decoding_text
+from chrono_flare_ftso import (
+    cli_devnet,
+    cli_doctor,
+    cli_entity,
+    cli_keys,
+    cli_migrate,
+    cli_rewards,
+    cli_rounds,
+    cli_score,
+    decoding_text,
+)
 from chrono_flare_ftso.decoding import explain
 from chrono_flare_ftso.protocol import networks
 from chrono_flare_ftso.protocol.errors import ProtocolError
@@ -48,7 +58,10 @@ def flare() -> None:
 app.command()(cli_migrate.migrate)
 app.command()(cli_score.score)
 app.command()(cli_rounds.rounds)
+app.command()(cli_doctor.doctor)
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_entity.app, name="entity")
+app.add_typer(cli_rewards.app, name="rewards")
 app.add_typer(cli_devnet.app, name="devnet")
 
 

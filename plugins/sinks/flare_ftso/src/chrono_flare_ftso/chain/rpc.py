@@ -176,16 +176,26 @@ class Node(Endpoints):
                 await self.clock.sleep(_GENTLE)
         return sorted(found, key=lambda log: (log.block, log.index))
 
-    async def call(self, to: bytes, data: bytes, block: int | str = "latest") -> bytes:
-        """Return what a contract answers to a call.
+    async def call(self, to: bytes, data: bytes, block: int | str = "latest", *, sender: bytes | None = None) -> bytes:
+        """Return what a contract answers to a call, as if `sender` made it.
 
         Raises
         ------
         Reverted
             If it fails.
         """
-        params = ({"to": to_hex(to), "data": to_hex(data)}, block if isinstance(block, str) else hex(block))
+        params = (_call(to, data, sender), block if isinstance(block, str) else hex(block))
         return await self._one(Request("eth_call", params), data_of)
+
+    async def estimate(self, to: bytes, data: bytes, sender: bytes) -> int:
+        """Return how much gas a call of a sender takes.
+
+        Raises
+        ------
+        Reverted
+            If it fails.
+        """
+        return await self._one(Request("eth_estimateGas", (_call(to, data, sender),)), number_of)
 
     async def account(self, address: bytes, *, at_least: int = -1) -> Account:
         """Return what a node knows of an account; a node whose last block is before `at_least` is passed over."""
@@ -324,6 +334,11 @@ class _Group(asyncio.TaskGroup):
             await super().__aexit__(*exc)  # type: ignore[arg-type]
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
+
+
+def _call(to: bytes, data: bytes, sender: bytes | None) -> dict[str, str]:
+    made = {"to": to_hex(to), "data": to_hex(data)}
+    return made if sender is None else {"from": to_hex(sender), **made}
 
 
 def _ranges(first: int, last: int, span: int) -> list[tuple[int, int]]:

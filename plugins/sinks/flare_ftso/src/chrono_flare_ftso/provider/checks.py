@@ -154,11 +154,11 @@ async def check_roles(contracts: Contracts, addresses: Mapping[str, bytes]) -> A
             continue
         was = "none" if address == identity else checksummed(address)
         told = f"expected {checksummed(ours)} to be confirmed for {checksummed(identity)}, was {was}"
-        yield Check(role, "failure", told, f"chrono flare entity propose {role}, then confirm {role}")
+        yield Check(role, "failure", told, f"chrono flare entity propose FILE {role}, then confirm FILE {role}")
     (delegation,) = await _asked(contracts, "EntityManager", "getDelegationAddressOf", identity)
     if delegation == identity:
         told = f"expected a delegation address for {checksummed(identity)}, was none"
-        yield Check("delegation", "failure", told, "chrono flare entity propose delegation, then confirm delegation")
+        yield Check("delegation", "failure", told, "chrono flare entity propose FILE delegation ADDRESS, then confirm")
     else:
         yield Check("delegation", "ok", checksummed(delegation))
 
@@ -183,9 +183,13 @@ async def check_registration(contracts: Contracts, identity: bytes) -> AsyncIter
     (open_now,) = await _asked(contracts, "FlareSystemsManager", "isVoterRegistrationEnabled")
     if now:
         yield Check("registration", "ok", f"registered in reward epoch {present}")
+    elif following:
+        told = f"not registered in reward epoch {present}: nothing that it votes counts before the next one"
+        yield Check("registration", "warning", told, f"wait for reward epoch {present + 1}")
     else:
-        told = f"not registered in reward epoch {present}: nothing that it votes counts"
-        yield Check("registration", "warning", told, "let it register for the next one: `duties: true`")
+        told = f"expected {checksummed(identity)} to be registered in reward epoch {present}, was not"
+        advice = "nothing that it votes counts; run the provider with `duties: true`, which registers for the next one"
+        yield Check("registration", "failure", told, advice)
     if following:
         yield Check("next registration", "ok", f"registered in reward epoch {present + 1}")
     elif open_now:
