@@ -13,7 +13,13 @@ from chrono_flare_ftso.protocol import abi
 from chrono_flare_ftso.protocol.contracts import FUNCTIONS
 from chrono_flare_ftso.protocol.keccak import keccak256
 from chrono_flare_ftso.protocol.networks import COSTON2
-from chrono_flare_ftso.protocol.registration import NO_UPTIME_VOTE, registration_hash, uptime_hash
+from chrono_flare_ftso.protocol.registration import (
+    NO_UPTIME_VOTE,
+    bound_registration_hash,
+    registration_hash,
+    unbound_registration_hash,
+    uptime_hash,
+)
 from chrono_flare_ftso.protocol.signatures import Signature, eip191, recover
 from chrono_flare_ftso.provider.duties import Duties
 
@@ -23,6 +29,7 @@ NETWORK = COSTON2
 IDENTITY = bytes([5] * 20)
 PRESENT = 6_000
 POLICY = keccak256(b"the next policy")
+OURS = Own(KEYS[0]).address
 BY_SELECTOR = {each.selector: each for each in FUNCTIONS.values()}
 
 
@@ -41,6 +48,8 @@ class World:
         self.sent: list[tuple[str, int, tuple]] = []
         self.told: list[tuple[str, str, str]] = []
         self.away = False
+        self.without: set[str] = set()
+        self.takes: bytes | None = None
         self.lost = False
         self.duties = Duties(NETWORK, IDENTITY, self, Own(KEYS[0]), self, lambda *told: self.told.append(told))
 
@@ -49,12 +58,20 @@ class World:
             raise TransientError("no node answers")
         called = BY_SELECTOR[data[:4]]
         assert called.contract == contract
+        if contract in self.without:
+            raise LookupError(f"expected a contract {contract}, the registry knows of none")
         if called.name == "getCurrentRewardEpochId":
             return abi.encode("uint24", self.present)
         if called.name == "toSigningPolicyHash":
             return abi.encode("bytes32", self.policy if called.decode_call(data) == (self.present + 1,) else bytes(32))
         if why := self.reverts.get(called.name):
             raise Reverted(f"execution reverted: {why}")
+        if (
+            called.name == "registerVoter"
+            and self.takes is not None
+            and _signer(called.decode_call(data)[1], self.takes) != OURS
+        ):
+            raise Reverted("execution reverted: invalid signature")
         return b""
 
     async def send(self, contract: str, data: bytes, *, label: str, round: int, until: float) -> bool:
@@ -70,6 +87,10 @@ class World:
 
     async def look(self) -> None:
         await self.duties.look(100.0)
+
+
+def _signer(signature: tuple, hashed: bytes) -> bytes:
+    return recover(eip191(hashed), Signature(*signature))
 
 
 @pytest.fixture
@@ -154,6 +175,33 @@ async def test_what_an_operator_has_to_see_to_is_told_once_and_with_what_to_do(w
         f"reward epoch {PRESENT + 1}: registerVoter is due and not done: execution reverted: voter weight zero; "
         "delegate WNat to the delegation address, or stake to the identity's nodes",
     )
+
+
+async def test_a_network_without_a_contract_asks_for_nothing_by_it(world):
+    """Whoever has no pre-registration registers all the same."""
+    world.without = {"VoterPreRegistry"}
+    await world.look()
+    await world.look()
+    assert world.names == ["registerVoter", "signNewSigningPolicy", "signUptimeVote"]
+    assert [told for told in world.told if told[0] == "degraded"] == []
+
+
+@pytest.mark.parametrize("form", [bound_registration_hash, unbound_registration_hash])
+async def test_a_registry_is_given_the_form_that_it_takes(world, form):
+    following = PRESENT + 1
+    chain = (NETWORK.chain_id,) if form is bound_registration_hash else ()
+    world.takes = form(*chain, following, IDENTITY)
+    await world.look()
+    (sent,) = [arguments for name, _, arguments in world.sent if name == "registerVoter"]
+    assert recover(eip191(world.takes), Signature(*sent[1])) == OURS
+
+
+async def test_what_a_registry_takes_in_neither_form_is_told_as_it_says_it(world):
+    world.takes = bytes(32)
+    await world.look()
+    (told,) = [told for told in world.told if told[0] == "degraded"]
+    assert told[1] == "registerVoter"
+    assert "execution reverted: invalid signature; see whether signing_policy is the key" in told[2]
 
 
 async def test_what_was_not_on_the_chain_in_time_is_tried_again(world):

@@ -22,7 +22,13 @@ from chrono_flare_ftso.keys.signer import Signer, message_preimage
 from chrono_flare_ftso.protocol.contracts import Function, function
 from chrono_flare_ftso.protocol.errors import ProtocolError
 from chrono_flare_ftso.protocol.networks import Network
-from chrono_flare_ftso.protocol.registration import NO_UPTIME_VOTE, registration_hash, uptime_hash
+from chrono_flare_ftso.protocol.registration import (
+    NO_UPTIME_VOTE,
+    bound_registration_hash,
+    registration_hash,
+    unbound_registration_hash,
+    uptime_hash,
+)
 
 EVERY = 20.0
 """Seconds between two looks at what is due; the official client tries as often."""
@@ -50,6 +56,9 @@ NOT_DUE = (
 )
 """Words of a revert that mean that it is too early, or not for us."""
 
+NOT_THIS_FORM = ("invalid signature", "signature invalid", "invalid signing policy address")
+"""Words of a revert where what was signed is not what the contract expects, or somebody else signed it."""
+
 ADVICE = {
     "signing policy address not set": "propose and confirm it: chrono flare entity propose, confirm",
     "submit address not set": "propose and confirm it: chrono flare entity propose, confirm",
@@ -58,6 +67,8 @@ ADVICE = {
     "public key required": "register a sortition key for the identity",
     "voter weight zero": "delegate WNat to the delegation address, or stake to the identity's nodes",
     "vote power too low": "the registry is full of voters who weigh more; gain more vote power",
+    "invalid signature": "see whether signing_policy is the key that the identity has confirmed: chrono flare doctor",
+    "signature invalid": "nothing, unless it is registered in the reward epoch that votes: chrono flare doctor",
     "invalid signing policy address": "confirm it for the identity: chrono flare entity confirm",
 }
 """What to do about a revert that has nothing to do with time."""
@@ -89,15 +100,15 @@ class Duty(NamedTuple):
     call : Function
     arguments : tuple
         Those before the signature.
-    signed : bytes
-        The hash that the signing-policy key signs, 32 bytes.
+    signed : tuple of bytes
+        The hashes that the signing-policy key signs, 32 bytes each: the first whose signature the contract takes.
     """
 
     name: str
     epoch: int
     call: Function
     arguments: tuple[object, ...]
-    signed: bytes
+    signed: tuple[bytes, ...]
 
 
 @dataclass
@@ -163,29 +174,40 @@ class Duties:
 
     def _registrations(self, present: int) -> Iterator[Duty]:
         following = present + 1
-        signed = registration_hash(self.network, following, self.identity)
+        expected = registration_hash(self.network, following, self.identity)
+        chain_id = self.network.chain_id
+        # which form a registry takes, its network says; one that is none of the four may have either
+        either = (
+            bound_registration_hash(chain_id, following, self.identity),
+            unbound_registration_hash(following, self.identity),
+        )
+        signed = tuple(sorted(either, key=lambda form: form != expected))
         for contract, name in (("VoterPreRegistry", "preRegisterVoter"), ("VoterRegistry", "registerVoter")):
             yield Duty(name, following, function(contract, name), (self.identity,), signed)
 
     async def _signatures(self, present: int) -> list[Duty]:
         manager, following, past = "FlareSystemsManager", present + 1, present - 1
         uptime = function(manager, "signUptimeVote")
-        duties = [Duty("signUptimeVote", past, uptime, (past, NO_UPTIME_VOTE), uptime_hash(past))] if past >= 0 else []
+        duties = (
+            [Duty("signUptimeVote", past, uptime, (past, NO_UPTIME_VOTE), (uptime_hash(past),))] if past >= 0 else []
+        )
         (policy,) = await self._asked("Relay", "toSigningPolicyHash", following)
         if any(policy):
             call = function(manager, "signNewSigningPolicy")
-            duties.insert(0, Duty("signNewSigningPolicy", following, call, (following, policy), policy))
+            duties.insert(0, Duty("signNewSigningPolicy", following, call, (following, policy), (policy,)))
         return duties
 
     async def _do(self, duty: Duty, until: float) -> None:
         key = duty.name, duty.epoch
-        signature = await self.signer.sign(message_preimage(duty.signed))
-        data = duty.call.encode_call(*duty.arguments, (signature.v, signature.r, signature.s))
         try:
-            await self.contracts.call(duty.call.contract, data)
+            data = await self._accepted(duty)
             sent = await self.wallet.send(duty.call.contract, data, label=duty.name, round=duty.epoch, until=until)
         except Reverted as error:
             self._refused(duty, str(error))
+            return
+        except LookupError:
+            # a network without this contract asks for nothing by it
+            self._done.add(key)
             return
         except ChronoError as error:
             self._trouble(key, f"{error}; tried again")
@@ -196,6 +218,22 @@ class Duties:
             self.tell("live", duty.name, f"reward epoch {duty.epoch}: {duty.name} is done")
         else:
             self._trouble(key, "it was not on the chain in time; tried again")
+
+    async def _accepted(self, duty: Duty) -> bytes:
+        """Return calldata that the contract takes; raise what it says of the first form where it takes none."""
+        refused: list[Reverted] = []
+        for hashed in duty.signed:
+            signature = await self.signer.sign(message_preimage(hashed))
+            data = duty.call.encode_call(*duty.arguments, (signature.v, signature.r, signature.s))
+            try:
+                await self.contracts.call(duty.call.contract, data)
+            except Reverted as error:
+                refused.append(error)
+                if not any(words in str(error).lower() for words in NOT_THIS_FORM):
+                    break
+            else:
+                return data
+        raise refused[0]
 
     def _refused(self, duty: Duty, why: str) -> None:
         """Take a contract's word for it."""
