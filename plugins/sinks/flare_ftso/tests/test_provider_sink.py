@@ -53,7 +53,7 @@ VOTERS = (
         for at, key in enumerate(OTHERS, 1)
     ),
 )
-PRICES = {"BTC/USD": 67_123.5, "ETH/USD": 2_512.25}
+PRICES = {"BTC/USD": 67_123.5, "FLR/USD": 0.0215}
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ async def test_round_is_committed_to_revealed_signed_and_finalized_on_the_chain(
 async def test_process_that_ends_after_its_commit_reveals_the_same_when_it_is_back(world):
     world.options["linger"] = "0s"
     await world.run(START + 85, others=False)
-    world.prices = {"BTC/USD": 1.0, "ETH/USD": 1.0}
+    world.prices = {"BTC/USD": 1.0, "FLR/USD": 1.0}
     await world.run(START + 130, others=False)
     (first, second) = world.calls()
     assert (first[2][:4], second[2][:4]) == (Call.SUBMIT1.value, Call.SUBMIT2.value)

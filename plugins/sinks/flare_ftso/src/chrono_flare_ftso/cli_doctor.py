@@ -74,6 +74,7 @@ async def _examined(of: Configured, text: str, patience: float) -> Sequence[Chec
         addresses=await addresses_of(of.options.keys),
         ledger=of.ledger,
         low_balance=of.options.fees.limits().low_balance,
+        missing=of.options.guards.missing,
         clock=Context(of.name).clock,
         patience=patience,
     )

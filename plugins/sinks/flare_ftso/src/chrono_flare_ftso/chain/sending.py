@@ -22,8 +22,9 @@ from chrono_flare_ftso.chain.choosing import Clock, Tell, silent
 from chrono_flare_ftso.chain.drafting import Drafter, Means, Pace, Wanted
 from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.fates import LONGEST_SEARCH, Fates
-from chrono_flare_ftso.chain.fees import Fees, TooDear
+from chrono_flare_ftso.chain.fees import Fees, TooDear, coins
 from chrono_flare_ftso.chain.nonces import ON_CHAIN, Entry, NonceBook
+from chrono_flare_ftso.chain.refusals import Unfunded
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.keys.signer import Signer
 from chrono_flare_ftso.protocol.text import checksummed
@@ -95,6 +96,30 @@ class Sender:
             If none answers.
         """
         return await self._drafter.refresh()
+
+    async def check_funds(self, gas: int, calls: int) -> None:
+        """Refuse where the account cannot pay for so many calls, each with a gas limit.
+
+        Raises
+        ------
+        Unfunded
+            If it cannot.
+        TooDear
+            If the base fee is more than may be offered.
+        PermanentError
+            If the nodes are of another chain.
+        TransientError
+            If none answers.
+        """
+        fees, account = self._means.fees, await self._drafter.account()
+        needs = calls * gas * fees.first(account.base_fee, gas).max_fee
+        if account.balance < needs:
+            # it may have been sent something meanwhile
+            account = await self._drafter.refresh()
+        if account.balance < needs:
+            native = fees.network.native
+            told = f"{checksummed(self.address)} needs {coins(needs)} {native}, has {coins(account.balance)}"
+            raise Unfunded(f"{told}; send it some")
 
     async def send(
         self, to: bytes, data: bytes, *, gas: int, label: str, round: int, until: int, value: int = 0

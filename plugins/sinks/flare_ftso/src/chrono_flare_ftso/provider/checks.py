@@ -13,6 +13,7 @@ from chrono import ChronoError
 from chrono_flare_ftso.answers import Feeds
 from chrono_flare_ftso.chain.accounts import Account
 from chrono_flare_ftso.chain.answers import Block
+from chrono_flare_ftso.chain.clockoffset import Offset
 from chrono_flare_ftso.chain.endpoint import SECOND, Reverted
 from chrono_flare_ftso.chain.fees import coins
 from chrono_flare_ftso.protocol.contracts import function
@@ -123,6 +124,21 @@ def check_clock(age: float) -> Check:
     return Check("clock", "ok", f"the newest block is {age:.1f} s old")
 
 
+def check_offset(offset: Offset) -> Check:
+    """Check the machine's clock by the blocks that came while it was looked at.
+
+    Examples
+    --------
+    >>> check_offset(Offset(2.6, 0.75)).state, check_offset(Offset(-1.2, 0.75)).state, check_offset(Offset(0.3, 0.75))
+    ('failure', 'warning', Check(name='clock', state='ok', told='it is right, give or take 0.8 s', advice=''))
+    """
+    if offset.verdict == "right":
+        return Check("clock", "ok", f"it is right, give or take {offset.uncertainty:.1f} s")
+    ahead = ", unless every node is behind" if offset.seconds > 0 else ""
+    state: State = "failure" if offset.verdict == "wrong" else "warning"
+    return Check("clock", state, offset.told(), f"set it, by NTP{ahead}")
+
+
 def check_contracts(contracts: Contracts, network: Network, present: Collection[str]) -> Check:
     """Check that the registry knows the contracts of a provider."""
     missing = [name for name in NEEDED if name not in present]
@@ -199,8 +215,8 @@ async def check_registration(contracts: Contracts, identity: bytes) -> AsyncIter
         yield Check("next registration", "ok", f"registration for reward epoch {present + 1} is not open")
 
 
-def check_feeds(epoch: RewardEpoch, feeds: Feeds) -> Check:
-    """Check which feeds of a reward epoch are priced.
+def check_feeds(epoch: RewardEpoch, feeds: Feeds, missing: float = 0.5) -> Check:
+    """Check which feeds of a reward epoch are priced, each found by its id.
 
     Parameters
     ----------
@@ -208,13 +224,15 @@ def check_feeds(epoch: RewardEpoch, feeds: Feeds) -> Check:
         The present one.
     feeds : Feeds
         Those of the pipeline.
+    missing : float
+        Share of its feeds that may be without a vote; with more nothing is committed to.
     """
-    missing = [called(feed.id) for feed in epoch.feeds if not name_of(feed.id, feeds)]
-    told = f"{len(epoch.feeds) - len(missing)} of {len(epoch.feeds)} feeds of reward epoch {epoch.number} are priced"
-    if not missing:
+    lacking = [called(feed.id) for feed in epoch.feeds if not name_of(feed.id, feeds)]
+    told = f"{len(epoch.feeds) - len(lacking)} of {len(epoch.feeds)} feeds of reward epoch {epoch.number} are priced"
+    if not lacking:
         return Check("feeds", "ok", told)
-    state: State = "failure" if 2 * len(missing) > len(epoch.feeds) else "warning"
-    return Check("feeds", state, told, f"add {', '.join(missing)} to the pipeline")
+    state: State = "failure" if len(lacking) > missing * len(epoch.feeds) else "warning"
+    return Check("feeds", state, told, f"add {', '.join(lacking)} to the pipeline")
 
 
 def told_of(checks: Sequence[Check]) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from chrono import ChronoError
 from chrono_flare_ftso.answers import Feeds
 from chrono_flare_ftso.chain import timing
 from chrono_flare_ftso.chain.choosing import Clock
+from chrono_flare_ftso.chain.clockoffset import ClockOffset
+from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.policies import Policies
 from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.chain.rpc import Node
@@ -27,11 +29,15 @@ from chrono_flare_ftso.provider.checks import (
     check_contracts,
     check_feeds,
     check_nodes,
+    check_offset,
     check_registration,
     check_roles,
 )
 from chrono_flare_ftso.provider.connecting import Where, is_timed, stated, urls
 from chrono_flare_ftso.provider.spelling import spelling_problems
+
+LOOK, LOOKED = 0.25, 15
+"""Seconds between two looks at the head of the chain, and in which the clock is held against it."""
 
 PATIENCE = 60.0
 """Seconds in which the events of a reward epoch have to be read; public nodes may need longer the first time."""
@@ -55,6 +61,8 @@ class Examined:
         The file of what is committed to.
     low_balance : int
         Wei.
+    missing : float
+        Share of the feeds that may be without a vote.
     clock : Clock
         The machine's.
     patience : float
@@ -67,6 +75,7 @@ class Examined:
     addresses: Mapping[str, bytes]
     ledger: Path
     low_balance: int
+    missing: float
     clock: Clock
     patience: float = PATIENCE
 
@@ -82,10 +91,11 @@ class Examined:
                 name = node.endpoints[0].name
                 nodes[f"{name} {len(nodes) + 1}" if name in nodes else name] = url, node
             network = await self._network({name: node for name, (_, node) in nodes.items()})
-            right = []
+            right: list[str] = []
             checks = check_nodes({name: node for name, (_, node) in nodes.items()}, network, self.clock.now())
             async for check in checks:
-                yield check
+                # a block says of a clock that is ahead no more than that it is late
+                yield check if check.name != "clock" or check.state == "failure" else await self._clock(right, check)
                 if check.state != "failure" and (name := check.name.removeprefix("node ")) in nodes:
                     right.append(nodes[name][0])
             if not right:
@@ -93,6 +103,17 @@ class Examined:
             node = await undo.enter_async_context(Node(right, self.clock, chain_id=network.chain_id))
             async for check in self._of_chain(node, network):
                 yield check
+
+    async def _clock(self, right: Sequence[str], check: Check) -> Check:
+        """Return what the next blocks say of the machine's clock, where enough of them come."""
+        known, until = ClockOffset(), self.clock.now() + LOOKED * SECOND
+        async with Node(right, self.clock) as node:
+            while (offset := known.offset) is None and self.clock.now() < until:
+                with contextlib.suppress(ChronoError):
+                    head = await node.block("latest")
+                    known.seen(head.number, head.timestamp, self.clock.now())
+                await self.clock.sleep(LOOK)
+        return check if offset is None else check_offset(offset)
 
     async def _network(self, nodes: Mapping[str, Node]) -> Network:
         """Return the network, with the chain id that the first node has where none is known."""
@@ -147,7 +168,7 @@ class Examined:
         except LookupError as error:
             yield Check("feeds", "failure", str(error), "see to the registry and to the nodes")
             return
-        yield check_feeds(epoch, self.feeds)
+        yield check_feeds(epoch, self.feeds, self.missing)
 
 
 def check_spelling(text: str) -> Iterator[Check]:

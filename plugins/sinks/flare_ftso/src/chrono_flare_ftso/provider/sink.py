@@ -20,6 +20,7 @@ from chrono import Duration, Report, Sink
 from chrono_flare_ftso.answers import Answers, Feeds
 from chrono_flare_ftso.asking import Asking
 from chrono_flare_ftso.chain.carrying import Outcome
+from chrono_flare_ftso.chain.choosing import Unanswered
 from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.fees import Fees
 from chrono_flare_ftso.chain.heads import Heads
@@ -40,7 +41,7 @@ from chrono_flare_ftso.provider.duties import Duties
 from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, MetricsOptions, OffsetOptions
 from chrono_flare_ftso.provider.reporting import Reporting, Told
 from chrono_flare_ftso.provider.voting import Parts, Voting, Wallet
-from chrono_flare_ftso.provider.wallets import Purse, Shadow
+from chrono_flare_ftso.provider.wallets import SUBMISSION_BYTES, Purse, Shadow, gas_limit
 from chrono_flare_ftso.round_results import RoundResults
 from chrono_flare_ftso.votes import RoundValues
 
@@ -170,6 +171,7 @@ class FlareFtso(Sink):
                     tell=self._tell,
                     record=self.reporting.record,
                     registered_only=not self.config.shadow,
+                    funded=partial(self._funded, senders),
                 ),
                 self.config.offsets.offsets(),
                 self.config.guards.limits(),
@@ -240,6 +242,13 @@ class FlareFtso(Sink):
                 senders[signer.address] = sender
             wallets[role] = Purse(role, sender, registry.address, self._ahead, self._sent)
         return wallets, list(senders.values())
+
+    async def _funded(self, senders: Sequence[Sender]) -> None:
+        """Raise `Unfunded` where the key that submits cannot pay for a commit and its reveal."""
+        for sender in senders[:1]:
+            # a node that does not answer says nothing of what there is
+            with contextlib.suppress(Unanswered):
+                await sender.check_funds(gas_limit("submit2", bytes(SUBMISSION_BYTES)), 2)
 
     def _duties(
         self, network: Network, registry: Registry, signers: Signers, wallet: Wallet

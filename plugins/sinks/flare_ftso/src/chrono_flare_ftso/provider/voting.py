@@ -30,6 +30,7 @@ from chrono_flare_ftso.protocol.relay import client_threshold
 from chrono_flare_ftso.protocol.results import Result
 from chrono_flare_ftso.protocol.rounds import RewardEpoch, Transaction
 from chrono_flare_ftso.protocol.signatures import SignaturePayload
+from chrono_flare_ftso.provider.checks import check_feeds
 from chrono_flare_ftso.provider.collecting import Collected
 from chrono_flare_ftso.provider.guards import Limits, guarded
 from chrono_flare_ftso.provider.timetable import Offsets, Timetable
@@ -103,8 +104,8 @@ class Wallet(Protocol):
         ...
 
 
-async def _unrecorded(round: int, refusal: str) -> None:
-    """Write nothing down."""
+async def _nothing(*_: object) -> None:
+    """Do nothing."""
 
 
 class Kept(Protocol):
@@ -145,6 +146,8 @@ class Parts:
         Given a round that is over, and why nothing was committed to where guards said so.
     registered_only : bool
         Whether nothing is committed to for who is no voter; who sends nothing may look on.
+    funded : callable
+        Raises `Unfunded` where a commit and its reveal cannot be paid: then nothing is committed to.
     """
 
     chain: FollowedChain
@@ -160,8 +163,9 @@ class Parts:
     policy: Wallet
     signer: Signer
     tell: Tell
-    record: Callable[[int, str], Awaitable[None]] = _unrecorded
+    record: Callable[[int, str], Awaitable[None]] = _nothing
     registered_only: bool = True
+    funded: Callable[[], Awaitable[None]] = _nothing
 
 
 class Voting:
@@ -191,6 +195,7 @@ class Voting:
         self._rounds: dict[int, asyncio.Task[None]] = {}
         self._committed: set[int] = set()
         self._outside: set[int] = set()
+        self._compared: set[int] = set()
         self._refusals: dict[int, str] = {}
 
     async def run(self) -> None:
@@ -271,6 +276,7 @@ class Voting:
         values, epoch = await asyncio.gather(parts.values(round, min(PRICED_BY, left)), self._epoch(table))
         if parts.registered_only and not self._registered(epoch):
             return None
+        self._compare(epoch)
         found = guarded(epoch.feeds, parts.feeds, values, parts.medians(round), self._limits)
         for name, why in found.withheld.items():
             parts.tell("degraded", "withheld", f"voting round {round}: {name}: {why}; it is not voted")
@@ -278,6 +284,7 @@ class Voting:
             self._refusals[round] = found.refusal
             parts.tell("degraded", "refused", f"voting round {round}: {found.refusal}; nothing is committed to")
             return None
+        await parts.funded()
         votes = vector(epoch.feeds, parts.feeds, found.values)
         ids = [feed.id for feed in epoch.feeds]
         return await asyncio.to_thread(parts.commits.make, round, parts.submit.address, votes, ids)
@@ -365,6 +372,14 @@ class Voting:
             why = "addresses, was none of them; register, or wait for the next reward epoch"
             self._parts.tell("degraded", "unregistered", f"{told} {why}")
         return False
+
+    def _compare(self, epoch: RewardEpoch) -> None:
+        """Tell which feeds of a reward epoch are not priced, once; all of them are found by their ids."""
+        if epoch.number not in self._compared:
+            self._compared.add(epoch.number)
+            check = check_feeds(epoch, self._parts.feeds, self._limits.missing)
+            if check.state != "ok":
+                self._parts.tell("degraded", "feeds", f"{check.told}; {check.advice}")
 
     async def _epoch(self, table: Timetable) -> RewardEpoch:
         while True:

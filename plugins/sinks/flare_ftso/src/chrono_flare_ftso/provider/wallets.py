@@ -23,6 +23,9 @@ GAS: Mapping[str, int] = {
 """Gas that a call may use beyond what its bytes cost: twice and more of what the contracts were measured to use
 (`fsp.md` §9.2; flare-foundation/flare-smart-contracts-v2 264dab7 in a local EVM), with room for more voters."""
 
+SUBMISSION_BYTES = 512
+"""As long as calldata of a submission is, about: a reveal of a hundred feeds."""
+
 OTHER_GAS = 1_500_000
 _BYTE_GAS = 16
 
