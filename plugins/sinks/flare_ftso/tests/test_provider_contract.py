@@ -15,6 +15,7 @@ from voting import LOCAL_TEST, Standing
 
 from chrono import TransientError
 from chrono.testing import SinkContract
+from chrono.testing.reports import report
 from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.commits import Commits
 from chrono_flare_ftso.ledger import Ledger
@@ -30,6 +31,7 @@ from chrono_flare_ftso.provider.sink import FlareFtso
 KEYS = {name: keccak256(b"contract " + name.encode()) for name in ("submit", "submit_signatures", "signing_policy")}
 OURS = address_of(KEYS["submit"])
 ROUND = 1005
+FIRST = report(0).round.id
 RPC = "https://node.example/a-key-of-a-node"
 VOTER = Voter(bytes(20), OURS, address_of(KEYS["signing_policy"]), bytes(20), 1000, 100, 0)
 EPOCH = RewardEpoch(1, ROUND - 5, (VOTER,), (FeedDecimals(feed_id(1, "BTC/USD"), 2),))
@@ -86,10 +88,10 @@ class Voted(FlareFtso):
     async def publish(self, report: Any) -> None:
         await anyio.lowlevel.checkpoint()
         # a voting round for each report
-        number = ROUND + report.round.id % 1000
+        number = ROUND + report.round.id - FIRST
         self.context.clock.set(int((round_start(LOCAL_TEST, number) + 18) * 10**9))
         with anyio.CancelScope(shield=True):
-            for _ in range(2_000):
+            for _ in range(10_000):
                 for at, _ in self.asking._given:
                     await super().publish(type(report)(type(report.round)(0, at, at), tuple(report.results)))
                 if Commits(self.ledger).find(number, OURS) is not None:
