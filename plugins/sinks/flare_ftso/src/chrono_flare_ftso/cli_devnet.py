@@ -21,8 +21,6 @@ from chrono import ConfigError, PermanentError
 if TYPE_CHECKING:
     from chrono_flare_ftso.devnet.behaviour import Behaviour
     from chrono_flare_ftso.devnet.folder import Folder
-    from chrono_flare_ftso.devnet.network import Devnet
-    from chrono_flare_ftso.devnet.plan import Plan
 
 app = typer.Typer(no_args_is_help=True, help="Run a Flare network on this machine.", rich_markup_mode=None)
 
@@ -74,6 +72,7 @@ def up(
     from chrono_flare_ftso.devnet.anvil import find_anvil
     from chrono_flare_ftso.devnet.folder import Folder
     from chrono_flare_ftso.devnet.plan import Plan
+    from chrono_flare_ftso.devnet.serving import serve
 
     plan = Plan(
         round_seconds=round_seconds,
@@ -86,7 +85,8 @@ def up(
     program, folder = find_anvil(), Folder(dir)
     if foreground:
         with folder.held():
-            return asyncio.run(_run(plan, program, port, folder))
+            asyncio.run(serve(plan, program, port, folder, typer.echo))
+        return 0
     with folder.held():
         folder.log.unlink(missing_ok=True)
     return _detached(folder)
@@ -169,54 +169,6 @@ def _behaviour(text: str) -> tuple[str, Behaviour]:
             told = f"--provider {name}: expected KEY=VALUE with a number and one of {keys}, was {each!r}"
             raise ConfigError(told) from None
     return name, Behaviour(faults=faults, **settings)
-
-
-async def _run(plan: Plan, program: str, port: int, folder: Folder) -> int:
-    """Run a network until it is told to end, and keep saying how it stands."""
-    from chrono_flare_ftso.devnet.network import running
-    from chrono_flare_ftso.devnet.rewarding import published
-
-    def tell(state: str, code: str, message: str) -> None:
-        typer.echo(f"{state} {code}: {message}")
-
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, ended.set)
-    folder.prepare(plan.entities())
-    async with running(plan, program, port=port, tell=tell) as made:
-        tasks = [asyncio.create_task(ended.wait()), asyncio.create_task(made.run())]
-        tasks.append(asyncio.create_task(_told(made, folder, published)))
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return 0
-
-
-async def _told(made: Devnet, folder: Folder, published: Any) -> None:
-    """Say how a network stands, once a second; publish what reward epochs come to; print rounds that are over."""
-    from dataclasses import asdict
-
-    from chrono_flare_ftso.devnet.status import line_of, status_of
-
-    out: set[int] = set()
-    printed = -1
-    while True:
-        for epoch, distribution in made.distributions.items():
-            if epoch not in out:
-                folder.publish(epoch, published(distribution))
-                out.add(epoch)
-        folder.tell(await status_of(made))
-        for each in made.tally.rounds:
-            if each.round > printed:
-                printed = each.round
-                typer.echo(line_of(asdict(each)))
-        await asyncio.sleep(1.0)
 
 
 def _detached(folder: Folder) -> int:
