@@ -18,6 +18,7 @@ from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.deployments import Deployment
 from chrono_flare_ftso.protocol.errors import WireError
 from chrono_flare_ftso.protocol.networks import REVEAL_SECONDS, VOTING_ROUND_SECONDS, Network
+from chrono_flare_ftso.protocol.text import checksummed
 
 REGISTRY = "FlareContractRegistry"
 READ = (
@@ -100,9 +101,13 @@ async def network_of(node: Caller, base: Network, *, reveal_seconds: int | None 
     TransientError
         If no node answers.
     """
-    found = await addresses_of(node, base.contract(REGISTRY, 0))
+    registry = base.contract(REGISTRY, 0)
+    found = await addresses_of(node, registry)
     known = {name: each[-1].address for name, each in base.contracts.items()} | found
-    manager = known.get("FlareSystemsManager", b"")
+    manager = known.get("FlareSystemsManager")
+    if manager is None:
+        told = f"expected a contract registry at {checksummed(registry)} that knows FlareSystemsManager, was none"
+        raise PermanentError(f"{told}; see to `registry`, to the network and to the nodes")
     try:
         timing = [
             abi.decode("uint256", await node.call(manager, abi.selector(signature)), signature)[0]

@@ -88,7 +88,8 @@ async def check_nodes(nodes: Mapping[str, Asked], network: Network, now: int) ->
         try:
             chain_id, head = await node.chain_id(), await node.block("latest")
         except ChronoError as error:
-            yield Check(f"node {name}", "failure", str(error), "see to its address and key, or leave it out")
+            told = str(error).removeprefix(f"{name}: ")
+            yield Check(f"node {name}", "failure", told, "see to its address and key, or leave it out")
             continue
         if chain_id != network.chain_id:
             wanted = f"expected chain {network.chain_id} ({network.name}), was {chain_id}"

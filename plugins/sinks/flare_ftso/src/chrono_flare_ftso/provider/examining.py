@@ -132,7 +132,8 @@ class Examined:
             registry = Registry(node, network, lambda _, __: None)
             await registry.refresh()
         except ChronoError as error:
-            yield Check("registry", "failure", str(error), "see to `registry`, to the network and to the nodes")
+            # it says what to do
+            yield Check("registry", "failure", str(error))
             return
         found = check_contracts(registry, network, present)
         yield found
