@@ -50,6 +50,7 @@ def recorded(world: whole.World) -> Record:
 
 
 async def test_round_is_written_down_with_what_was_sent_and_where_votes_lay(world):
+    world.prices = {"BTC/USD": 67_123.5}
     await world.run(START + 175)
     found = recorded(world)
     assert (found.commit, found.reveal, found.signature) == ("ok", "ok", "ok")
