@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from devnet_at_hand import Chain, Network, Played, feeds_of, leaves_of, opened, played
+from devnet_at_hand import Body, Chain, Network, Played, feeds_of, leaves_of, opened, played
 
 from chrono_flare_ftso.devnet.artifacts import contract
 from chrono_flare_ftso.devnet.deploying import WNAT_CAP_PPM
@@ -46,30 +46,58 @@ class Judged:
 
 def judged(network: Network, plan: Plan, entity: Entity, rounds: range) -> Judged:
     """Judge what an entity did in rounds that are over."""
-    from py_flare_common.merkle.tree import MerkleTree
-
     chain = network.chain
     found, happened = Judged(), played(chain.sent())
     for round in rounds:
-        start, epoch = _times(chain, plan, round)
+        start, _ = _times(chain, plan, round)
         it = happened.get(round, Played({}, {}))
         commits, reveals = it.commits.get(entity.submit, []), it.reveals.get(entity.submit, [])
         committed = len(commits) == 1 and start <= commits[0][0] < start + plan.round_seconds
         revealed = committed and len(reveals) == 1 and reveals[0][0] in _revealing(start, plan)
         revealed = revealed and opened(entity.submit, round, commits[0][1], reveals[0][1])
-        valid = _valid(it, round, start, plan)
-        leaves = leaves_of(round, valid, feeds_of(round, valid, _weights(chain, plan, epoch), FEEDS))
-        right = from_hex(MerkleTree(leaves).root) == _root(chain, round)
+        right = _tree(chain, plan, happened, round)[0] == _root(chain, round)
         found.rounds += 1
         found.doubled += len(commits) > 1
         found.commits += committed
         found.reveals += revealed
         found.roots += right
         if not (committed and revealed and right):
-            found.odd.append(
-                f"round {round}: commits {commits}, reveals {reveals}, root {'right' if right else 'wrong'}"
-            )
+            root = "right" if right else "wrong"
+            found.odd.append(f"round {round}: commits {commits}, reveals {reveals}, root {root}")
     return found
+
+
+def _tree(
+    chain: Chain, plan: Plan, happened: Mapping[int, Played], round: int, at: int = 0
+) -> tuple[bytes, Body, list[bytes]]:
+    """Return a round's root, the leaf of a feed in it, and the proof of that, all as py-flare-common has them."""
+    from py_flare_common.merkle.tree import MerkleTree
+
+    first = plan.epoch_rounds
+    valid, offenders = _revealed(chain, plan, happened, round)
+    window = range(max(first, round - 20), round)
+    benched = {voter for each in window for voter in _revealed(chain, plan, happened, each)[1]}
+    bodies = feeds_of(round, valid, _weights(chain, plan, _times(chain, plan, round)[1]), FEEDS)
+    leaves = leaves_of(round, valid, offenders, benched, bodies)
+    tree = MerkleTree(leaves)
+    return from_hex(tree.root), bodies[at], [from_hex(each) for each in tree.get_proof(leaves[1 + at]) or []]
+
+
+def _revealed(
+    chain: Chain, plan: Plan, happened: Mapping[int, Played], round: int
+) -> tuple[dict[bytes, bytes], set[bytes]]:
+    """Return the valid reveals of a round, by submit address, and who committed and has none."""
+    start, it = _times(chain, plan, round)[0], happened.get(round, Played({}, {}))
+    valid, offenders = {}, set()
+    for entity in plan.entities():
+        in_time = range(start, start + plan.round_seconds)
+        commits = [each for second, each in it.commits.get(entity.submit, []) if second in in_time]
+        reveals = [each for second, each in it.reveals.get(entity.submit, []) if second in _revealing(start, plan)]
+        if commits and reveals and opened(entity.submit, round, commits[-1], reveals[-1]):
+            valid[entity.submit] = reveals[-1]
+        elif commits:
+            offenders.add(entity.submit)
+    return valid, offenders
 
 
 def _times(chain: Chain, plan: Plan, round: int) -> tuple[int, int]:
@@ -86,16 +114,6 @@ def _revealing(start: int, plan: Plan) -> range:
 
 def _root(chain: Chain, round: int) -> bytes:
     return bytes(chain.asked("Relay", "merkleRoots", FTSO_PROTOCOL, round))
-
-
-def _valid(it: Played, round: int, start: int, plan: Plan) -> dict[bytes, bytes]:
-    found = {}
-    for entity in plan.entities():
-        commits = [each for second, each in it.commits.get(entity.submit, []) if second < start + plan.round_seconds]
-        reveals = [each for second, each in it.reveals.get(entity.submit, []) if second in _revealing(start, plan)]
-        if commits and reveals and opened(entity.submit, round, commits[-1], reveals[-1]):
-            found[entity.submit] = reveals[-1]
-    return found
 
 
 def _weights(chain: Chain, plan: Plan, epoch: int) -> Mapping[bytes, int]:
@@ -164,14 +182,8 @@ def _wnat(chain: Chain, of: bytes) -> int:
 
 def prove_feed(network: Network, plan: Plan, round: int, at: int = 0) -> tuple[int, int]:
     """Prove the value of a feed on the chain; return what was proven, and what the chain has of the feed then."""
-    from py_flare_common.merkle.tree import MerkleTree
-
     chain = network.chain
-    start, epoch = _times(chain, plan, round)
-    valid = _valid(played(chain.sent())[round], round, start, plan)
-    bodies = feeds_of(round, valid, _weights(chain, plan, epoch), FEEDS)
-    leaves = leaves_of(round, valid, bodies)
-    proof = [from_hex(each) for each in MerkleTree(leaves).get_proof(leaves[1 + at]) or []]
-    data = contract("FtsoFeedPublisher").functions["publish"].encode_call([(proof, bodies[at])])
+    _, body, proof = _tree(chain, plan, played(chain.sent()), round, at)
+    data = contract("FtsoFeedPublisher").functions["publish"].encode_call([(proof, body)])
     chain.send(plan.entities()[0].identity, "FtsoFeedPublisher", data)
-    return bodies[at][2], chain.asked("FtsoFeedPublisher", "getCurrentFeed", FEEDS[at].id)[2]
+    return body[2], chain.asked("FtsoFeedPublisher", "getCurrentFeed", FEEDS[at].id)[2]
