@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,7 +93,7 @@ def claim(
 
     An owner's own key sends it, or that of `claim_executor`, whom owners have to allow. All data has to lead to the
     root that is signed on the chain, and the contract is asked what it would pay, before anything is sent. Where a key
-    is kept elsewhere, what it has to sign is printed.
+    is kept elsewhere, what it has to sign is printed. Where nothing may be claimed, a line says so, and why.
 
     For example:
 
@@ -111,7 +113,7 @@ async def _shown(file: Path, sink: str | None, data: list[str] | None) -> tuple[
 
 
 async def _found(here: Acting, data: list[str] | None) -> Claimable:
-    from chrono_flare_ftso.provider.claiming import claimable
+    from chrono_flare_ftso.provider.claiming import claimable, unclaimed
     from chrono_flare_ftso.provider.published import PUBLISHED, Published
 
     network = here.chain.network
@@ -120,7 +122,12 @@ async def _found(here: Acting, data: list[str] | None) -> Claimable:
         raise ConfigError(f"--data: expected where reward data is, since none is known for {network.name}; name it")
     owners = [here.signers.addresses[role] for role in ("signing_policy", "identity") if role in here.signers.addresses]
     delegation = await _delegation(here)
-    return await claimable(here.chain.registry, network, [*owners, *delegation], Published(places).read)
+    found = await claimable(here.chain.registry, network, [*owners, *delegation], Published(places).read)
+    return found._replace(owed=await unclaimed(partial(_asked, here), found.owed))
+
+
+async def _asked(here: Acting, sender: bytes, data: bytes) -> bytes:
+    return await here.chain.node.call(here.chain.registry.address("RewardManager"), data, sender=sender)
 
 
 async def _delegation(here: Acting) -> Sequence[bytes]:
@@ -159,35 +166,36 @@ async def _claim(
             its = [each for each in direct if each.owner == owner]
             encoded = claim_call(owner, recipient or owner, its, wrap=wrap)
             sender = executor if executor is not None and here.role_of(owner) is None else owner
-            calls.append(Call(_what(its, recipient or owner, native, wrap=wrap), MANAGER, "claim", sender, encoded))
-            await _agrees(here, calls[-1], sum(each.amount for each in its))
+            made = Call("claim", MANAGER, "claim", sender, encoded)
+            shared = await _pays(here, made, owed := sum(each.amount for each in its)) - owed
+            calls.append(replace(made, what=_what(its, shared, recipient or owner, native, wrap=wrap)))
         opened = initialise_call(found.owed) if initialise else None
         if opened is not None:
             payer = here.signers["submit_signatures"].address
             what = "open what is shared by weight to those who gave it"
             calls.append(Call(what, MANAGER, "initialiseWeightBasedClaims", payer, opened))
         if not calls:
-            typer.echo("\n".join(_lines(found, native)), err=True)
-            return 1
+            typer.echo("\n".join(_lines(found, native)))
+            return 0
         return await do(here, calls, yes=yes, calldata=calldata)
 
 
-async def _agrees(here: Acting, call: Call, amount: int) -> None:
-    """Have the contract say what it would pay, and refuse where that is less."""
+async def _pays(here: Acting, call: Call, amount: int) -> int:
+    """Return what the contract would pay, wei; refuse where that is less than what is owed."""
     from chrono_flare_ftso.protocol.contracts import function
 
-    to = here.chain.registry.address(call.contract)
-    answer = await here.chain.node.call(to, call.data, sender=call.sender)
-    (paid,) = function(call.contract, call.label).decode_result(answer)
+    (paid,) = function(call.contract, call.label).decode_result(await _asked(here, call.sender, call.data))
     if paid < amount:
         told = f"expected the contract to pay {exact(amount)}, would be {exact(paid)}"
         raise DataError(f"{told}; nothing is sent, see `chrono flare rewards show`")
+    return int(paid)
 
 
-def _what(owed: Sequence[Owed], recipient: bytes, native: str, *, wrap: bool) -> str:
+def _what(owed: Sequence[Owed], shared: int, recipient: bytes, native: str, *, wrap: bool) -> str:
     epochs = sorted({each.epoch for each in owed})
     several = f"epochs {epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"epoch {epochs[0]}"
-    parts = ", ".join(f"{exact(amount)} {kind}" for kind, amount in _by_type(owed).items())
+    amounts = {**_by_type(owed), **({"of what is shared by weight": shared} if shared else {})}
+    parts = ", ".join(f"{exact(amount)} {kind}" for kind, amount in amounts.items())
     paid = f"{'W' if wrap else ''}{native}"
     return f"claim {parts} in {paid} of reward {several} for {checksummed(recipient)}"
 

@@ -63,6 +63,10 @@ class Owed(NamedTuple):
         return self.proven.claim.type
 
 
+Ask = Callable[[bytes, bytes], Awaitable[bytes]]
+"""Returns what the reward manager would answer, given who calls it and the calldata."""
+
+
 class Claimable(NamedTuple):
     """What was found.
 
@@ -151,6 +155,42 @@ def claim_call(owner: bytes, recipient: bytes, owed: Sequence[Owed], *, wrap: bo
     claims = [_encoded(each.proven) for each in its]
     last = max(each.epoch for each in its)
     return function(MANAGER, "claim").encode_call(owner, recipient, last, wrap, claims)
+
+
+async def unclaimed(ask: Ask, owed: Iterable[Owed]) -> tuple[Owed, ...]:
+    """Return what is still to be paid: no contract says which direct rewards were, so each is tried without sending.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks the reward manager.
+    owed : iterable of Owed
+        As `claimable` found them; what is shared by weight is returned as it is.
+
+    Raises
+    ------
+    ChronoError
+        If nobody answers, or a claim is refused.
+    """
+    found: list[Owed] = []
+    shared: dict[tuple[bytes, int], int] = {}
+    for each in owed:
+        if not each.type.weight_based:
+            key = each.owner, each.epoch
+            if key not in shared:
+                shared[key] = await _paid(ask, each, ())
+            # what the owner has of others' rewards is paid beside it, once
+            if await _paid(ask, each, (_encoded(each.proven),)) - shared[key] != each.amount:
+                continue
+        found.append(each)
+    return tuple(found)
+
+
+async def _paid(ask: Ask, owed: Owed, proofs: Sequence[object]) -> int:
+    call = function(MANAGER, "claim")
+    data = call.encode_call(owed.owner, owed.owner, owed.epoch, True, proofs)  # noqa: FBT003 - what is encoded
+    (paid,) = call.decode_result(await ask(owed.owner, data))
+    return int(paid)
 
 
 def initialise_call(owed: Sequence[Owed]) -> bytes | None:
