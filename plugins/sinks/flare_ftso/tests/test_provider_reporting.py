@@ -88,6 +88,22 @@ async def test_what_was_committed_to_and_never_revealed_is_an_offence(world):
     assert found.share in (None, 0.0)
 
 
+async def test_rounds_that_ended_while_nothing_ran_are_written_down_when_it_is_back(world):
+    world.options["linger"] = "0s"
+    await world.run(START + 95, others=False)
+    with Ledger(world.folder / "flare.db") as ledger:
+        assert [each.round for each in Records(ledger).last(10)] == [ROUND - 1]
+    world.clock.turning._now = START + 90 * 5 + 5
+    world.chain.until(world.clock.turning.now())
+    await world.run(START + 90 * 5 + 60, others=False)
+    with Ledger(world.folder / "flare.db") as ledger:
+        found = Records(ledger).last(10)
+    assert [each.round for each in found] == [ROUND + at for at in range(-1, 4)]
+    assert [(each.commit, each.reveal) for each in found[1:]] == [("ok", "missing"), *[("missing", "missing")] * 3]
+    assert [each.offence for each in found[1:]] == [True, False, False, False]
+    assert found[1].sent[0].label == "submit1"
+
+
 async def test_numbers_are_served_while_it_lives(world, monkeypatch):
     served: list[int] = []
     pages: list[str] = []

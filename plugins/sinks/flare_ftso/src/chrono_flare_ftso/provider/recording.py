@@ -44,6 +44,9 @@ from chrono_flare_ftso.round_results import Outcome
 LABELS = ("submit1", "submit2", "submitSignatures", "relay")
 """What is sent for a voting round; what else a key sends is of reward epochs."""
 
+UNKNOWN = "its result was not worked out here"
+"""Of a round that ended while nothing ran, or whose reveals could not be read."""
+
 _ABOUT = 1 / 15
 """Part of a round by which the last block that was read may be behind."""
 
@@ -165,7 +168,8 @@ class Recorder:
         commit = await asyncio.to_thread(means.commit, round)
         sent = await asyncio.to_thread(means.sent, round)
         record = self._steps(round, epoch, judged, near, sent)
-        record = replace(record, reason=refusal or ("" if outcome is None else outcome.reason), sent=tuple(sent))
+        reason = refusal or (UNKNOWN if outcome is None else outcome.reason)
+        record = replace(record, reason=reason, sent=tuple(sent))
         record = await self._finished(record, outcome)
         reveal = judged.valid.get(means.submit)
         # another machine may have revealed, or another program while this one looks on

@@ -21,7 +21,7 @@ from chrono_flare_ftso.commits import Commit
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.metrics import endpoints
 from chrono_flare_ftso.protocol.contracts import function
-from chrono_flare_ftso.protocol.epochs import reward_epoch, voting_round
+from chrono_flare_ftso.protocol.epochs import reward_epoch, round_end, voting_round
 from chrono_flare_ftso.protocol.errors import ProtocolError
 from chrono_flare_ftso.provider.measures import Measures, Now
 from chrono_flare_ftso.provider.options import MetricsOptions
@@ -33,6 +33,7 @@ EVERY = 60.0
 """Seconds between two looks at balances and registration."""
 
 _TIDIED_EVERY = 500
+_AGAIN, _TRIES = 2.0, 300
 
 
 class Finder(Protocol):
@@ -119,7 +120,8 @@ class Reporting:
             shadow=told.shadow,
             now=told.clock.now,
         )
-        self._recorder = Recorder(means, Records(told.ledger), self.measures.record)
+        self._records = Records(told.ledger)
+        self._recorder = Recorder(means, self._records, self.measures.record)
 
     async def record(self, round: int, refusal: str) -> None:
         """Write down what became of a round; see `Recorder.record`."""
@@ -136,6 +138,27 @@ class Reporting:
             with contextlib.suppress(ChronoError, ProtocolError, LookupError):
                 await self._look()
             await self._told.clock.sleep(EVERY)
+
+    async def catch_up(self) -> None:
+        """Write down the rounds that ended while nothing ran here, as far as the chain still tells of them."""
+        watch, network = self._told.watch, self._told.watch.network
+        # from the one before the present on they are voted in
+        until = voting_round(network, int(self._told.now())) - 1
+        last = await asyncio.to_thread(self._records.last, 1)
+        number = last[0].round + 1 if last else until
+        for _ in range(_TRIES):
+            try:
+                while number < until and watch.head().timestamp > round_end(network, number + 1):
+                    number = max(number, watch.complete_from())
+                    if number < until:
+                        await self._recorder.record(number)
+                    number += 1
+            except LookupError:
+                # blocks, or the reward epoch, are being read
+                pass
+            if number >= until:
+                return
+            await self._told.clock.sleep(_AGAIN)
 
     async def text(self) -> str:
         """Return all numbers as they are now; on the provider's own loop."""

@@ -181,6 +181,7 @@ class FlareFtso(Sink):
                 self._note(f"metrics are served at http://{self.config.metrics.host}:{self.reporting.port}/metrics")
             works = [sender.run() for sender in senders]
             works += [results.run(), registry.run(self.context.clock.sleep), self.reporting.run()]
+            works.append(self.reporting.catch_up())
             if self.config.duties and not self.config.shadow:
                 works += self._duties(network, registry, signers, wallets["signing_policy"])
             undo.push_async_callback(_ended, [asyncio.create_task(self._work(each)) for each in works])
