@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -242,13 +242,30 @@ def feeds_of(
 
 
 def leaves_of(
-    round: int, reveals: Mapping[bytes, bytes], bodies: Iterable[tuple[int, bytes, int, int, int]]
+    round: int,
+    reveals: Mapping[bytes, bytes],
+    offenders: Collection[bytes],
+    benched: Collection[bytes],
+    bodies: Iterable[Body],
 ) -> list[str]:
-    """Return the leaves of a round in which nobody offended and nobody is benched."""
+    """Return the leaves of a round: that of its random, then one for each feed.
+
+    Parameters
+    ----------
+    round : int
+    reveals : mapping of bytes to bytes
+        Valid ones, by submit address.
+    offenders, benched : collection of bytes
+        Who committed and did not reveal in this round, and in those that are looked back on.
+    bodies : iterable of Body
+        From `feeds_of`.
+    """
     from eth_abi.abi import encode
 
-    random = sum(int.from_bytes(each[:32], "big") for each in reveals.values()) % 2**256
-    leaves = [encode(["uint32", "uint256", "bool"], [round, random, len(reveals) > 1])]
+    counted = [each for voter, each in reveals.items() if voter not in benched]
+    random = sum(int.from_bytes(each[:32], "big") for each in counted) % 2**256
+    secure = len(counted) > 1 and {*offenders} <= {*benched}
+    leaves = [encode(["uint32", "uint256", "bool"], [round, random, secure])]
     leaves += [encode(["uint32", "bytes21", "int32", "uint16", "int8"], each) for each in bodies]
     return [to_hex(keccak256(each)) for each in leaves]
 

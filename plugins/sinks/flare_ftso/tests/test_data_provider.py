@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -259,6 +260,8 @@ class TestResults:
     async def test_without_the_blocks_that_benching_looks_back_on_there_is_none(self, path):
         """All twenty rounds before it; in the first reward epoch that a network prices there are fewer."""
         chain = chain_of(epochs=[RewardEpoch(5, 980, EPOCH.voters, FEEDS)])
+        # reward epoch 1, the first that is priced, was before all twenty
+        chain.network = replace(LOCAL_TEST, first_reward_epoch_round=900)
         chain._since = round_start(LOCAL_TEST, ROUND - 20) + 1
         async with Provider(path, chain) as provider:
             provider.go(START + 5)
