@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from keys_at_hand import ADDRESSES, KEYS, PASSWORD, configured, keystore, private, secrets
 from pydantic import SecretStr
 
@@ -23,6 +24,9 @@ from chrono_flare_ftso.keys.keystore import open_keystore
 from chrono_flare_ftso.protocol.signatures import address_of
 from chrono_flare_ftso.protocol.text import checksummed
 
+PIPELINE = """feeds: {BTC/USD: {decimals: 2}}
+sources: {hand: {type: push}}
+consensus: {median: {min_venues: 1}}"""
 SHOWN = [checksummed(address) for address in ADDRESSES]
 
 
@@ -135,14 +139,13 @@ def test_a_keystore_is_believed_its_address_unless_it_is_opened(keys, tmp_path):
 
 
 def test_the_roles_of_a_pipeline_are_shown_with_their_addresses(keys, tmp_path, monkeypatch):
-    import yaml
-
     monkeypatch.setenv("WORD", PASSWORD)
     options = configured(tmp_path, identity={"address": SHOWN[4]})
     options["submit"]["password"] = "${env:WORD}"
     options["signing_policy"]["password"] = "${file:password}"
     options["submit"]["address"] = SHOWN[0]
-    (tmp_path / "ftso.yaml").write_text(yaml.safe_dump({"sinks": {"log": None, "flare": {"keys": options}}}))
+    sink = {"type": "flare_ftso", "network": "coston2", "keys": options}
+    (tmp_path / "ftso.yaml").write_text(f"{PIPELINE}\n{yaml.safe_dump({'sinks': {'console': None, 'flare': sink}})}")
     code, out, err = keys("show", "ftso.yaml")
     assert (code, err) == (0, [])
     assert out.splitlines() == [
@@ -153,24 +156,33 @@ def test_the_roles_of_a_pipeline_are_shown_with_their_addresses(keys, tmp_path, 
     ]
 
 
+def sink_of(keys):
+    return f"{PIPELINE}\nsinks: {{flare_ftso: {{network: coston2, keys: {keys}}}}}"
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        (None, ["ftso.yaml: expected a pipeline, was not readable: No such file or directory"]),
-        ("a: [", ["ftso.yaml: expected a pipeline in YAML, was something else; see chrono check"]),
-        ("sinks: {log: {}}", ["ftso.yaml: expected a sink with `keys`, was none"]),
+        (None, ["ftso.yaml: expected a pipeline file, was missing; check the path"]),
+        ("a: [", ["not valid YAML: "]),
         (
-            f"sinks: {{flare: {{keys: {{submit: {{env: {KEYS[0].hex()}}}, submit_signatures: {{env: A}}, "
-            f"signing_policy: {{keystore: a, password: {PASSWORD}}}}}}}}}",
+            f"{PIPELINE}\nsinks: {{console: {{}}}}",
+            ["ftso.yaml: expected a sink flare_ftso, was none; add it under sinks"],
+        ),
+        (
+            sink_of(
+                f"{{submit: {{env: {KEYS[0].hex()}}}, submit_signatures: {{env: A}}, "
+                f"signing_policy: {{keystore: a, password: {PASSWORD}}}}}"
+            ),
             [
-                "ftso.yaml: sinks.flare.keys.submit.env: expected the name of an environment variable, was something "
+                "sinks.flare_ftso.keys.submit.env: expected the name of an environment variable, was something "
                 "else; not the key itself",
-                'ftso.yaml: sinks.flare.keys.signing_policy.password: expected a reference like "${env:NAME}" or '
+                'sinks.flare_ftso.keys.signing_policy.password: expected a reference like "${env:NAME}" or '
                 "{file: PATH}, was something else; a secret is not written out here",
             ],
         ),
         (
-            "sinks: {flare: {keys: {submit: {env: NOT_A}, submit_signatures: {env: NOT_B}, signing_policy: {env: C}}}}",
+            sink_of("{submit: {env: NOT_A}, submit_signatures: {env: NOT_B}, signing_policy: {env: C}}"),
             [
                 "submit: environment variable NOT_A: expected a private key, was not set; export it",
                 "submit_signatures: environment variable NOT_B: expected a private key, was not set; export it",
@@ -183,5 +195,5 @@ def test_a_pipeline_whose_keys_are_wrong_says_where(keys, tmp_path, monkeypatch,
     if text is not None:
         Path("ftso.yaml").write_text(text)
     code, out, err = keys("show", "ftso.yaml")
-    assert (code, out) == (2, "")
-    assert err == lines
+    assert (code, out, len(err)) == (2, "", len(lines))
+    assert all(line in told for line, told in zip(lines, err, strict=True))

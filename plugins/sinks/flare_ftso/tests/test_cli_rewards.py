@@ -167,7 +167,7 @@ def test_any_voter_is_shown_by_its_identity_alone(command):
     assert (found["public_key"], found["nodes"]) == (None, [])
 
 
-DIRECT, FEE, SHARED = 70 * COIN + 7, 12 * COIN + 3, 5 * COIN + 1
+DIRECT, FEE, SHARED, OTHER = 70 * COIN + 7, 12 * COIN + 3, 5 * COIN + 1, 3 * COIN + 2
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +178,7 @@ def rewarded(chain, tmp_path_factory):
         RewardClaim(1, free.signing_policy, DIRECT, ClaimType.DIRECT),
         RewardClaim(1, free.identity, FEE, ClaimType.FEE),
         RewardClaim(1, free.delegation, SHARED, ClaimType.WNAT),
+        RewardClaim(1, PLAN.entities()[0].identity, OTHER, ClaimType.FEE),
         RewardClaim(1, bytes([7] * 20), 9 * COIN, ClaimType.DIRECT),
     ]
     file = tmp_path_factory.mktemp("rewards") / "1.json"
@@ -205,6 +206,25 @@ def test_what_is_owed_is_shown_claimed_and_paid_to_the_wei(command, rewarded):
     code, out, err = command("rewards", "claim", *data, "--yes")
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == "0 C2FLR may be claimed, 5.000000000000000001 C2FLR are shared by weight"
+
+
+def test_executor_claims_for_whom_it_is_allowed_and_is_paid_in_coins(command, rewarded, chain):
+    """The other entity's rewards: its signing-policy key is not here, and it allows an executor."""
+    other, executor = PLAN.entities()[0], address_of(EXECUTOR)
+    for role in KEYS:
+        command.keys[role] = {"env": f"DEVNET_{role.upper()}"}
+    command.keys |= {"claim_executor": {"env": "DEVNET_EXECUTOR"}, "identity": {"address": checksummed(other.identity)}}
+    data = ("--data", str(rewarded))
+    code, out, err = command("rewards", "claim", *data, "--no-wrap", "--yes")
+    assert (code, out) == (1, "")
+    assert "only owner or executor" in err
+    assert chain.count(executor) == 0
+    chain.send(other.identity, "ClaimSetupManager", "setClaimExecutors", [executor])
+    before = chain.balance(other.identity)
+    code, out, err = command("rewards", "claim", *data, "--no-wrap", "--yes")
+    assert (code, err) == (0, "")
+    assert f"claim 3.000000000000000002 fee in C2FLR of reward epoch 1 for {checksummed(other.identity)}" in out
+    assert chain.balance(other.identity) - before == OTHER
 
 
 def test_what_is_shared_by_weight_is_opened_to_those_who_gave_it(command, rewarded):

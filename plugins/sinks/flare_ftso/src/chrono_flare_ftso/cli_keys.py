@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,14 +16,11 @@ from chrono import ConfigError
 from chrono_flare_ftso.protocol.text import checksummed
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr, ValidationError
-
-    from chrono_flare_ftso.keys.config import Keys
+    from pydantic import SecretStr
 
 app = typer.Typer(no_args_is_help=True, help="Make keys, and show whose they are.", rich_markup_mode=None)
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-_IN_FILE = re.compile(r"\$\{file:([^{}]+)\}")
 
 PasswordEnv = Annotated[
     str | None, typer.Option(metavar="NAME", help="The variable of the environment that holds the password.")
@@ -90,7 +86,7 @@ def show(
 
       chrono flare keys show ftso.yaml
     """
-    from chrono_flare_ftso.keys.errors import KeyRefused, SignerFault
+    from chrono_flare_ftso.keys.errors import KeyRefused
 
     try:
         if file.suffix in {".yaml", ".yml"}:
@@ -99,8 +95,6 @@ def show(
             typer.echo(_address(file, password_env, password_file, opened=open))
     except KeyRefused as error:
         raise ConfigError(*error.problems) from None
-    except SignerFault as error:
-        raise ConfigError(str(error)) from None
     return 0
 
 
@@ -141,56 +135,13 @@ def _password(env: str | None, file: Path | None, *, twice: bool) -> SecretStr:
 
 
 def _configured(file: Path) -> Iterator[str]:
-    """Yield a line for each role of each sink that has keys."""
-    found = list(_keys(file))
-    if not found:
-        raise ConfigError(f"{file}: expected a sink with `keys`, was none")
-    for sink, keys in found:
-        addresses = asyncio.run(_addresses(keys))
+    """Yield a line for each role of each provider."""
+    from chrono_flare_ftso.acting import addresses_of
+    from chrono_flare_ftso.configured import providers
+
+    found = providers(file)
+    for sink, provider in found.items():
+        addresses = asyncio.run(addresses_of(provider.options.keys))
         width = max(map(len, addresses))
         told = f"{sink}: " if len(found) > 1 else ""
         yield from (f"{told}{role:{width}}  {checksummed(address)}" for role, address in addresses.items())
-
-
-async def _addresses(keys: Keys) -> Mapping[str, bytes]:
-    from chrono_flare_ftso.keys.config import open_signers
-
-    # they sign nothing here: no contract is known
-    async with open_signers(keys.model_copy(update={"isolation": "none"}), 0, []) as signers:
-        return {role: signers.addresses[role] for role in keys.roles() if role in signers.addresses}
-
-
-def _keys(file: Path) -> Iterator[tuple[str, Keys]]:
-    import yaml
-    from pydantic import ValidationError
-
-    from chrono_flare_ftso.keys.config import Keys
-
-    try:
-        # all as text: an address is no number
-        tree = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - makes text, lists and mappings
-    except OSError as error:
-        raise ConfigError(f"{file}: expected a pipeline, was not readable: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise ConfigError(f"{file}: expected a pipeline in YAML, was something else; see chrono check") from None
-    sinks = tree.get("sinks") if isinstance(tree, dict) else None
-    for sink, options in (sinks if isinstance(sinks, dict) else {}).items():
-        if isinstance(options, dict) and "keys" in options:
-            try:
-                yield sink, Keys.model_validate(_with_files(options["keys"], file.parent))
-            except ValidationError as error:
-                raise ConfigError(*_lines(error, f"{file}: sinks.{sink}.keys")) from None
-
-
-def _with_files(tree: Any, folder: Path) -> Any:
-    """Return options with a reference to a file in the form that is looked up here."""
-    if isinstance(tree, dict):
-        return {key: _with_files(value, folder) for key, value in tree.items()}
-    found = _IN_FILE.fullmatch(tree) if isinstance(tree, str) else None
-    return tree if found is None else {"file": str(folder / Path(found[1]).expanduser())}
-
-
-def _lines(error: ValidationError, where: str) -> Iterator[str]:
-    for each in error.errors(include_url=False, include_input=False):
-        path = "".join(f".{step}" for step in each["loc"] if not str(step).startswith(("<", "function-")))
-        yield f"{where}{path}: {each['msg'].removeprefix('Value error, ')}"

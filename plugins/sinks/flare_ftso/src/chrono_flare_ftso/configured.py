@@ -33,8 +33,33 @@ class Configured(NamedTuple):
         return Path(self.options.ledger)
 
 
+def providers(file: Path) -> dict[str, Configured]:
+    """Read a pipeline file, check all of it, and return its providers by the names of their sinks.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        If the file has problems, with a line for each, or no such sink.
+    """
+    outline = read_pipeline(file)
+    feeds = Feeds({feed.name: feed.category for feed in outline.feeds})
+    found = {
+        name: Configured(name, each.config, feeds)
+        for name, each in outline.sinks.items()
+        if isinstance(each, FlareFtso)
+    }
+    if not found:
+        raise ConfigError(f"{file}: expected a sink {FlareFtso.type}, was none; add it under sinks")
+    return found
+
+
 def configured(file: Path, sink: str | None = None) -> Configured:
-    """Read a pipeline file, check all of it, and return its provider.
+    """Return the provider of a pipeline file; see `providers`.
 
     Parameters
     ----------
@@ -46,17 +71,12 @@ def configured(file: Path, sink: str | None = None) -> Configured:
     Raises
     ------
     ConfigError
-        If the file has problems, no such sink, or more than one.
+        Also if there is no sink of that name, or there are several and none is named.
     """
-    outline = read_pipeline(file)
-    found = {name: each for name, each in outline.sinks.items() if isinstance(each, FlareFtso)}
+    found = providers(file)
+    was = ", ".join(found)
+    if sink is None and len(found) > 1:
+        raise ConfigError(f"{file}: expected one sink {FlareFtso.type}, was {was}; name one by --sink")
     if sink is not None and sink not in found:
-        was = ", ".join(found) or "none"
         raise ConfigError(f"{file}: expected a sink {sink} of type {FlareFtso.type}, was {was}; correct --sink")
-    if sink is None and len(found) != 1:
-        if found:
-            raise ConfigError(f"{file}: expected one sink {FlareFtso.type}, was {', '.join(found)}; name one by --sink")
-        raise ConfigError(f"{file}: expected a sink {FlareFtso.type}, was none; add it under sinks")
-    name = next(iter(found)) if sink is None else sink
-    feeds = Feeds({feed.name: feed.category for feed in outline.feeds})
-    return Configured(name, found[name].config, feeds)
+    return found[sink or was]
