@@ -184,3 +184,22 @@ def test_rounds_are_counted_and_shares_are_those_of_two_hours():
     assert 'success_rate_bips{identity_address="0x0000000000000000000000000000000000000000"} 5000' in measures.text(
         Now(8, 1, None, None, None, None, 0, {})
     )
+
+
+def test_statuses_are_counted_and_feeds_that_are_no_more_are_not_told():
+    measures = Measures(FLARE, bytes(20))
+    measures.status("degraded", "endpoint")
+    measures.status("degraded", "clock")
+    measures.status("live", "")
+    vote = Vote("BTC/USD", 2, 101, 100, 99, 101, True, True, True)
+    record = Record(round=1, epoch=1, written=0, shadow=True, commit="unsent", reveal="unsent", signature="unsent")
+    measures.record(replace(record, votes=(vote, vote._replace(feed="OLD/USD"))))
+    measures.record(replace(record, votes=(vote,)))
+    found = read(measures.text(Now(7, 1, None, None, None, None, 0, {})))
+    assert found["chrono_flare_node_failovers_total", frozenset()] == 1
+    assert {dict(labels)["code"] for name, labels in found if name == "chrono_flare_statuses_total"} == {
+        "endpoint",
+        "clock",
+    }
+    told = {dict(labels)["feed"]: value for (name, labels), value in found.items() if name.endswith("distance_bips")}
+    assert told == {"BTC/USD": 100.0}

@@ -16,6 +16,7 @@ from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.relay import RELAY
 from chrono_flare_ftso.protocol.signatures import address_of
 from chrono_flare_ftso.protocol.text import checksummed
+from chrono_flare_ftso.provider import reporting
 from chrono_flare_ftso.provider.sink import FlareFtso
 from chrono_flare_ftso.records import Record, Records
 
@@ -74,6 +75,34 @@ async def test_shadow_writes_down_what_it_would_have_earned(world):
     assert (found.shadow, found.missed) == (True, False)
     assert (found.commit, found.reveal, found.signature, found.sent) == ("unsent", "unsent", "unsent", ())
     assert found.votes[0].vote == 6_712_350
+
+
+async def test_shadow_of_who_is_not_registered_is_judged_too_and_earns_nothing(world, monkeypatch):
+    world.options["shadow"] = True
+    monkeypatch.setenv("FLARE_TEST_SUBMIT", "0x" + "77" * 32)
+    await world.run(START + 175)
+    found = recorded(world)
+    assert (found.commit, found.votes[0].vote, found.votes[0].hit) == ("unsent", 6_712_350, False)
+    assert found.share is None
+
+
+async def test_round_that_guards_refused_says_why(world):
+    world.options["guards"] = {"missing": 0.1}
+    world.prices = {"BTC/USD": 67_123.5}
+    await world.run(START + 175)
+    found = recorded(world)
+    assert (found.commit, found.reveal, found.missed) == ("missing", "missing", True)
+    assert found.reason.startswith("expected votes for at least 90 % of 2 feeds, were 1")
+
+
+async def test_transactions_that_are_long_over_are_forgotten_and_what_they_cost_is_kept(world, monkeypatch):
+    monkeypatch.setattr(reporting, "_TIDIED_EVERY", 1)
+    monkeypatch.setattr(reporting, "KEPT", 0)
+    await world.run(START + 175)
+    with Ledger(world.folder / "flare.db") as ledger:
+        left = {label for (label,) in ledger.read("SELECT label FROM transactions WHERE round = ?", ROUND)}
+    assert "submit1" not in left
+    assert recorded(world).sent[0].label == "submit1"
 
 
 async def test_what_was_committed_to_and_never_revealed_is_an_offence(world):
