@@ -25,6 +25,9 @@ def rounds(
         Path, typer.Argument(metavar="LEDGER|PIPELINE", help="The ledger of the sink flare_ftso, or its pipeline file.")
     ],
     *,
+    sink: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which sink, where the pipeline has several of the type.")
+    ] = None,
     last: Annotated[int, typer.Option(metavar="N", min=1, max=20_000, help="How many rounds, the newest ones.")] = 20,
     since: Annotated[int, typer.Option("--from", metavar="ROUND", min=0, help="The first round.")] = 0,
     feeds: Annotated[bool, typer.Option("--feeds", help="Print each feed's vote under its round.")] = False,
@@ -49,7 +52,11 @@ def rounds(
     from chrono_flare_ftso.rounds_text import json_lines, lines
     from chrono_flare_ftso.scoring_values import opened
 
-    path = _ledger(file) if file.suffix in {".yaml", ".yml"} else file
+    path = file
+    if file.suffix in {".yaml", ".yml"}:
+        from chrono_flare_ftso.configured import configured
+
+        path = configured(file, sink).ledger
     with opened(path, SINK, "name the file under `ledger`, or the pipeline file") as ledger:
         found = Records(ledger).last(min(last, KEPT), since)
     if not found:
@@ -58,31 +65,3 @@ def rounds(
     for line in lines(found, feeds=feeds) if format is Form.TABLE else json_lines(found):
         typer.echo(line)
     return 0
-
-
-def _ledger(file: Path) -> Path:
-    """Return the ledger that a pipeline file names for its sink; a path is taken from where the command is run."""
-    import yaml
-
-    try:
-        # all as text: nothing in it is looked up
-        tree = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - makes text, lists and mappings
-    except OSError as error:
-        raise ConfigError(f"{file}: expected a pipeline, was not readable: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise ConfigError(
-            f"{file}: expected a pipeline in YAML, was something else; see chrono pipeline check"
-        ) from None
-    sinks = tree.get("sinks") if isinstance(tree, dict) else None
-    found = {
-        str(options.get("ledger", "flare.db"))
-        for name, options in (sinks if isinstance(sinks, dict) else {}).items()
-        if isinstance(options, dict) and options.get("type", name) == SINK
-    }
-    if len(found) != 1:
-        was = "none" if not found else f"{len(found)} with ledgers of their own"
-        raise ConfigError(f"{file}: expected one sink {SINK}, was {was}; name the ledger itself")
-    (ledger,) = found
-    if "${" in ledger:
-        raise ConfigError(f"{file}: expected a ledger by its name, was {ledger}; name the ledger itself")
-    return Path(ledger)
