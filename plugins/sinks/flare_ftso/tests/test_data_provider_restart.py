@@ -11,6 +11,7 @@ import httpx
 import pytest
 from voting import KEY, ROUND, SUBMITTERS, Provider, strict
 
+from chrono_flare_ftso.commits import Commits
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol.commits import commit_hash
 
@@ -71,7 +72,7 @@ async def test_commits_of_two_reward_epochs_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("chrono_flare_ftso.data_provider._PRUNED_EVERY", 2)
     with Ledger(tmp_path / "flare.db") as ledger:
         for back in (9, 10, 11, 30):
-            ledger.write("INSERT INTO commits VALUES (?, ?, ?, ?, '')", ROUND - back, bytes(20), bytes(32), b"")
+            Commits(ledger).make(ROUND - back, bytes(20), b"", [])
     async with Provider(tmp_path / "flare.db") as provider:
         for each in SUBMITTERS[:2]:
             await provider.submit1(each)

@@ -21,6 +21,7 @@ from voting import EPOCH, KEY, LOCAL_TEST, ROUND, SUBMITTERS, Provider, chain_of
 
 from chrono.core.clock import VirtualClock
 from chrono.testing import SinkContract
+from chrono_flare_ftso.commits import Commits
 from chrono_flare_ftso.data_provider import DataProvider
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol.epochs import reveal_deadline, round_start
@@ -223,7 +224,8 @@ class TestDataProvider(SinkContract):
 
     async def seen(self) -> Sequence[Any]:
         with Ledger(self.folder / "flare.db") as ledger:
-            return ledger.read("SELECT round, vector FROM commits ORDER BY round")
+            commits = Commits(ledger)
+            return [commits.find(number, bytes.fromhex("11" * 20)) for number in commits.rounds(0)]
 
     def broken(self) -> AbstractContextManager[Any] | None:
         return None

@@ -12,6 +12,9 @@ from chrono_flare_ftso import ledger as ledgers
 from chrono_flare_ftso.commits import Commits
 from chrono_flare_ftso.ledger import VERSION, Ledger
 
+SEALED = 3
+"""The version from which on commits are sealed."""
+
 
 def tables(path) -> set[str]:
     with Ledger(path) as ledger:
@@ -24,7 +27,10 @@ def old(path, monkeypatch, version: int) -> None:
         patched.setattr(ledgers, "VERSION", version)
         patched.setattr(ledgers, "_VERSIONS", ledgers._VERSIONS[:version])
         with Ledger(path) as ledger:
-            Commits(ledger).make(7, bytes(20), b"vector", [])
+            if version < SEALED:
+                ledger.write("INSERT INTO commits VALUES (?, ?, ?, ?, '')", 7, bytes(20), bytes(32), b"vector")
+            else:
+                Commits(ledger).make(7, bytes(20), b"vector", [])
 
 
 @pytest.mark.parametrize("version", range(1, VERSION + 1))

@@ -132,8 +132,7 @@ class DataProvider(AskedSink):
             self._results = RoundResults(self._chain, self.context.clock, self.ledger, self.tell)
             undo.push_async_callback(self._results.close)
             # whether they were revealed before a restart nobody knows
-            made = self.ledger.read("SELECT DISTINCT round FROM commits WHERE round >= ?", self._present() - 1)
-            self._pending = {number for (number,) in made}
+            self._pending = set(self._commits.rounds(self._present() - 1))
             working = asyncio.create_task(self._work())
             undo.push_async_callback(_ended, working)
             self._undo = undo.pop_all()

@@ -38,6 +38,16 @@ CREATE INDEX transactions_by_label ON transactions (chain, sender, round, label)
 CREATE INDEX transactions_by_block ON transactions (chain, sender, block);
 CREATE INDEX transactions_unfinished ON transactions (chain, sender) WHERE state IN ('intended', 'sent');
 """
+# what an older chrono wrote is still read, by another name: one that runs meanwhile fails, rather than reads wrong
+_SEALED = """
+ALTER TABLE commits RENAME TO plain_commits;
+CREATE TABLE commits (
+    round INTEGER NOT NULL, address BLOB NOT NULL, hash BLOB NOT NULL, sealed BLOB NOT NULL, feeds TEXT NOT NULL,
+    token INTEGER NOT NULL, PRIMARY KEY (round, address)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fence (id INTEGER PRIMARY KEY CHECK (id = 0), token INTEGER NOT NULL) STRICT;
+INSERT INTO fence VALUES (0, 0)
+"""
 _ROUNDS = """
 CREATE TABLE rounds (
     round INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, written INTEGER NOT NULL, shadow INTEGER NOT NULL,
@@ -56,7 +66,7 @@ CREATE TABLE votes (
 ) STRICT;
 CREATE INDEX votes_by_round ON votes (round);
 """
-_VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS, _ROUNDS)
+_VERSIONS = (_ANSWERS_AND_COMMITS, _TRANSACTIONS, _SEALED, _ROUNDS)
 """What each version adds to the one before it; what was released is not changed, a new version is appended."""
 
 VERSION = len(_VERSIONS)
