@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 from entity_node import EntityNode, beside
+from keys_at_hand import private
 from test_provider_sink import OURS, VOTERS, Living
 
 from chrono import ConfigError, TransientError
@@ -16,6 +17,7 @@ from chrono_flare_ftso.protocol.claims import ClaimType, RewardClaim, distributi
 from chrono_flare_ftso.protocol.signatures import address_of
 from chrono_flare_ftso.protocol.text import checksummed
 from chrono_flare_ftso.provider.published import Published
+from chrono_flare_ftso.provider.sortition_file import sortition_key
 
 IDENTITY = checksummed(VOTERS[0].identity)
 MISSPELT = "0x" + checksummed(address_of(OURS["submit"]))[2:].swapcase()
@@ -81,6 +83,24 @@ def test_what_nobody_can_send_says_what_is_missing(file, capsys):
 def test_role_that_is_none_is_wrong_input(file, capsys):
     assert run(["flare", "entity", "propose", file(), "voter"]) == 2
     assert "submit_signatures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        ("0x12", 0o600, "expected 0x and 64 hexadecimal digits of a key of bn254, was something else"),
+        ("0x" + "00" * 32, 0o600, "expected 0x and 64 hexadecimal digits of a key of bn254, was something else"),
+        ("", 0o600, "expected a sortition key, was empty"),
+        ("0x" + "07" * 32, 0o644, "expected rights of 0600, was 0644"),
+    ],
+)
+def test_sortition_key_that_is_none_or_that_others_may_read_is_refused(tmp_path, text, mode, told):
+    path = private(tmp_path / "sortition.key", text, mode)
+    with pytest.raises(ConfigError, match=told) as refused:
+        sortition_key(path)
+    assert "0707" not in str(refused.value)
+    with pytest.raises(ConfigError, match="expected to write it, was refused"):
+        sortition_key(tmp_path / "nowhere" / "sortition.key")
 
 
 @pytest.fixture

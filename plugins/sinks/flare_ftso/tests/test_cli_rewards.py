@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import stat
 import sys
 
 import pytest
@@ -17,6 +18,7 @@ from chrono_flare_ftso.devnet.rewarding import published
 from chrono_flare_ftso.protocol.claims import ClaimType, RewardClaim
 from chrono_flare_ftso.protocol.keccak import keccak256
 from chrono_flare_ftso.protocol.signatures import address_of
+from chrono_flare_ftso.protocol.sortition import SortitionKey
 from chrono_flare_ftso.protocol.text import checksummed, from_hex
 
 COIN = 10**18
@@ -149,6 +151,19 @@ def test_where_nobody_can_be_asked_nothing_is_sent(command, monkeypatch):
     told = "expected a terminal to ask at, was none; say --yes to send, or --calldata to sign elsewhere\n"
     assert err == told
     assert command.chain.count(command.chain.free.identity) == before
+
+
+def test_sortition_key_is_made_kept_for_its_owner_and_registered(command, tmp_path):
+    path = tmp_path / "sortition.key"
+    code, out, err = command("entity", "sortition", path, "--yes")
+    assert (code, err) == (0, "")
+    assert "  mined 0x" in out
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    key = SortitionKey(int(path.read_text(), 16))
+    point = key.public.x.to_bytes(32, "big") + key.public.y.to_bytes(32, "big")
+    assert line_of(command("entity", "show")[1], "sortition key").endswith(f" 0x{point.hex()}")
+    assert path.read_text().strip()[2:] not in out
+    command.chain.send(command.chain.free.identity, "EntityManager", "unregisterPublicKey")
 
 
 def test_any_voter_is_shown_by_its_identity_alone(command):

@@ -139,6 +139,39 @@ def confirm(
     return asyncio.run(_change("confirm", file, sink, role, address, yes=yes, calldata=calldata))
 
 
+@app.command()
+def sortition(
+    file: Annotated[Path, File],
+    key: Annotated[
+        Path, typer.Argument(metavar="KEY", help="The file of the key, of rights 0600; made where it is not there.")
+    ],
+    *,
+    sink: Annotated[str | None, Sink] = None,
+    yes: Annotated[bool, Yes] = False,
+    calldata: Annotated[bool, Calldata] = False,
+) -> int:
+    """Register the sortition key of the pipeline's voter, which the registry of voters may want; sent by the identity.
+
+    The key is that of fast updates; keep its file. Only what proves that it is yours is sent.
+
+    For example:
+
+      chrono flare entity sortition flare-provider.yaml keys/sortition.key --calldata
+    """
+    return asyncio.run(_register(file, sink, key, yes=yes, calldata=calldata))
+
+
+async def _register(file: Path, sink: str | None, path: Path, *, yes: bool, calldata: bool) -> int:
+    from chrono_flare_ftso.acting import acting, do
+    from chrono_flare_ftso.configured import configured
+    from chrono_flare_ftso.provider.sortition_file import registration, sortition_key
+
+    async with acting(configured(file, sink)) as here:
+        identity = _identity(file, here.signers.addresses)
+        made = registration(sortition_key(path), identity)
+        return await do(here, [made], yes=yes, calldata=calldata)
+
+
 async def _change(
     what: str, file: Path, sink: str | None, role: RoleName, text: str | None, *, yes: bool, calldata: bool
 ) -> int:

@@ -64,7 +64,7 @@ ADVICE = {
     "submit address not set": "propose and confirm it: chrono flare entity propose, confirm",
     "submit signatures address not set": "propose and confirm it: chrono flare entity propose, confirm",
     "delegation address not set": "propose and confirm it: chrono flare entity propose, confirm",
-    "public key required": "register a sortition key for the identity",
+    "public key required": "register a sortition key for the identity: chrono flare entity sortition",
     "voter weight zero": "delegate WNat to the delegation address, or stake to the identity's nodes",
     "vote power too low": "the registry is full of voters who weigh more; gain more vote power",
     "invalid signature": "see whether signing_policy is the key that the identity has confirmed: chrono flare doctor",
