@@ -34,6 +34,7 @@ from chrono_flare_ftso.provider.checks import (
     check_roles,
 )
 from chrono_flare_ftso.provider.connecting import Where, is_timed, stated, urls
+from chrono_flare_ftso.provider.lease_check import Leased, check_lease
 from chrono_flare_ftso.provider.spelling import spelling_problems
 
 LOOK, LOOKED = 0.25, 15
@@ -65,6 +66,8 @@ class Examined:
         Share of the feeds that may be without a vote.
     clock : Clock
         The machine's.
+    lease : Leased, optional
+        Where the lease is kept that machines with this identity share.
     patience : float
         Seconds in which the feeds of the reward epoch have to be read.
     """
@@ -77,6 +80,7 @@ class Examined:
     low_balance: int
     missing: float
     clock: Clock
+    lease: Leased | None = None
     patience: float = PATIENCE
 
     async def checks(self) -> AsyncIterator[Check]:
@@ -84,6 +88,8 @@ class Examined:
         for check in check_spelling(self.text):
             yield check
         yield await asyncio.to_thread(check_ledger, self.ledger)
+        if self.lease is not None:
+            yield await check_lease(self.lease)
         async with contextlib.AsyncExitStack() as undo:
             nodes: dict[str, tuple[str, Node]] = {}
             for url in urls(self.where):
