@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import re
 import socket
@@ -271,3 +272,24 @@ def test_file_without_a_provider_says_so(tmp_path, capsys):
     )
     assert run(["flare", "doctor", str(path)]) == 2
     assert capsys.readouterr().err == f"{path}: expected a sink flare_ftso, was none; add it under sinks\n"
+
+
+def test_lease_is_told_with_who_has_it_and_is_not_taken(world, capsys):
+    path = world.folder / "flare.lease"
+    world.options["lease"] = {"file": str(path)}
+
+    def told():
+        (line,) = [line for line in world.examined(capsys)[1] if " lease: " in line]
+        return line
+
+    assert told() == f"ok       lease: {path} is not there yet, and can be made"
+    assert not path.exists()
+    path.write_text(f"{1:020d} other/7\n")
+    before = path.read_bytes()
+    assert told() == f"ok       lease: {path} is free"
+    with path.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert told() == f"ok       lease: {path} is held by other/7: this one would stand by"
+    assert path.read_bytes() == before
+    world.options["lease"] = {"file": str(world.folder / "nowhere" / "flare.lease")}
+    assert told().startswith("failure  lease: ")

@@ -37,7 +37,7 @@ def doctor(
 ) -> int:
     """Look at all that has to be right before a provider sends anything, and say of each what to do.
 
-    Looked at are the spelling of addresses, the ledger, each node by itself, the machine's clock, the registry, the
+    Looked at are the spelling of addresses, the ledger, the lease, each node by itself, the clock, the registry, the
     roles that the identity has confirmed, balances, registration, and the feeds of the reward epoch. The keys are
     opened for their addresses. Nothing is sent.
 
@@ -76,6 +76,7 @@ async def _examined(of: Configured, text: str, patience: float) -> Sequence[Chec
         low_balance=of.options.fees.limits().low_balance,
         missing=of.options.guards.missing,
         clock=Context(of.name).clock,
+        lease=of.options.lease,
         patience=patience,
     )
     return [check async for check in examined.checks()]
