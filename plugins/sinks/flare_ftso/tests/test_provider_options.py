@@ -1,48 +1,40 @@
-"""What a pipeline file may say of a provider, and what it is told where that is wrong."""
-
-from __future__ import annotations
-
-from typing import Any
+"""What an operator may say of a provider, as what it is made of."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from chrono_flare_ftso.chain.fees import GWEI
-from chrono_flare_ftso.provider.guards import Limits
-from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, OffsetOptions
-from chrono_flare_ftso.provider.sink import FlareFtso
-from chrono_flare_ftso.provider.timetable import Offsets
+from chrono_flare_ftso.keys.kinds import Web3SignerKey
+from chrono_flare_ftso.lease import Terms
+from chrono_flare_ftso.provider.options import LeaseOptions
 
 
-def test_what_is_not_said_is_the_default() -> None:
-    """The official client's offsets, the guards' own limits."""
-    assert OffsetOptions().offsets() == Offsets()
-    assert OffsetOptions(submit1=60).offsets() == Offsets(submit1=60)
-    assert GuardOptions().limits() == Limits()
-    assert FeeOptions(max_fee_gwei=50).limits().max_fee == 50 * GWEI
+def test_a_lease_is_as_long_as_it_says():
+    assert LeaseOptions.model_validate({"file": "flare.lease"}).terms() == Terms(15, 5, 2)
+    said = {"file": "flare.lease", "ttl": "3s", "margin": "1s", "every": "500ms"}
+    assert LeaseOptions.model_validate(said).terms() == Terms(3, 1, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("said", "told"),
     [
-        (lambda: OffsetOptions(submit2=46), "submit2: expected an offset from 0 to below 45 s, was 46"),
-        (lambda: GuardOptions(missing=1.5), "less than or equal to 1"),
-        (lambda: GuardOptions(distance=0), "greater than 0"),
-        (
-            lambda: FeeOptions(min_priority_fee_gwei=200, max_priority_fee_gwei=100),
-            "was 200 above 100; raise the one or lower the other",
-        ),
+        ({}, "expected file or postgres, was neither; give one of them"),
+        ({"file": "a", "postgres": "postgresql://b"}, "expected file or postgres, was both; give one of them"),
+        ({"file": "a", "ttl": "5s"}, "expected a ttl of at least the margin and twice every, was 5 s; make it 9 s"),
+        ({"file": "a", "margin": "0s"}, "greater than 0"),
     ],
 )
-def test_what_cannot_be_is_refused(options: Any, told: str) -> None:
-    """Each says what it wanted and what was there."""
+def test_a_lease_that_cannot_be_held_is_refused(said, told):
     with pytest.raises(ValidationError, match=told):
-        options()
+        LeaseOptions.model_validate(said)
 
 
-def test_every_option_says_what_it_is() -> None:
-    """Editors show it, and `chrono plugin info`; of the options inside options, too."""
-    described = FlareFtso.Config.model_json_schema()
-    for name, model in {"Config": described, **described["$defs"]}.items():
-        for option, told in model.get("properties", {}).items():
-            assert told.get("description"), f"{name}.{option}"
+def test_a_server_is_in_no_repr():
+    options = LeaseOptions.model_validate({"postgres": SecretStr("postgresql://chrono:hunter2@db/flare")})
+    assert "hunter2" not in repr(options)
+
+
+@pytest.mark.parametrize("more", [{}, {"basic": {"user": "chrono", "password": "${env:SIGNER_WORD}"}}])
+def test_a_remote_signer_has_the_seconds_that_it_was_given(more, monkeypatch):
+    monkeypatch.setenv("SIGNER_WORD", "hunter2")
+    key = Web3SignerKey.model_validate({"web3signer": "http://127.0.0.1:9000", "timeout": "1500ms", **more})
+    assert key._access().timeout == 1.5

@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from chrono import PermanentError
 from chrono_flare_ftso.lease import Fenced, Lease
@@ -121,6 +121,10 @@ class Commit:
 class CommitStore(Protocol):
     """Where commits are kept; every method waits for the disk or the server, so call it in a thread."""
 
+    def check(self) -> None:
+        """Refuse a secret that is not the one that they were sealed with; raise `PermanentError`."""
+        ...
+
     def find(self, round: int, address: bytes) -> Commit | None:
         """Return what was committed to; None where nothing was."""
         ...
@@ -173,16 +177,28 @@ class Commits:
     def __init__(self, ledger: Ledger, seal: Seal | None = None, lease: Lease | None = None) -> None:
         self._ledger = ledger
         self._lease = lease
-        try:
-            newest = ledger.read(_NEWEST)
-        except sqlite3.Error as error:
-            raise self._refused("read the commits", error) from None
         # a key that is gone is not replaced in silence: what was committed to could not be revealed
-        self._seal = seal or Seal.beside(ledger.path, make=not newest)
-        for row in newest:
-            Commit.opened(self._seal, ledger.path, *row)
+        self._seal = seal or Seal.beside(ledger.path, make=not self._newest())
+        self.check()
         if lease is not None:
             lease.at_grant(self.close)
+
+    def check(self) -> None:
+        """Refuse a secret that is not the one that the commits were sealed with, before one is needed.
+
+        Raises
+        ------
+        PermanentError
+            If the newest commit does not open, or cannot be read.
+        """
+        for row in self._newest():
+            Commit.opened(self._seal, self._ledger.path, *row)
+
+    def _newest(self) -> list[Any]:
+        try:
+            return self._ledger.read(_NEWEST)
+        except sqlite3.Error as error:
+            raise self._refused("read the commits", error) from None
 
     def find(self, round: int, address: bytes) -> Commit | None:
         """Return what was committed to; None where nothing was.

@@ -111,7 +111,8 @@ Reference = Annotated[
 """A secret that is not written out: "${env:NAME}", {file: PATH} or {credential: NAME}."""
 
 
-def _source(reference: SecretStr | SecretFile | Credential) -> Source:
+def source_of(reference: SecretStr | SecretFile | Credential) -> Source:
+    """Return where a secret is read that was given by reference."""
     return Given(reference) if isinstance(reference, SecretStr) else reference.source()
 
 
@@ -159,7 +160,7 @@ class KeystoreKey(Key):
     """What opens it: {file: PATH}, {credential: NAME}, or "${env:NAME}", which the provider's own process sees too."""
 
     def local(self) -> LocalKey:
-        return Keystore(_absolute(self.keystore), _source(self.password))
+        return Keystore(_absolute(self.keystore), source_of(self.password))
 
 
 class Basic(Config):
@@ -216,12 +217,12 @@ class Web3SignerKey(Key):
         return connected(self._access(), policy, self.stated)
 
     def _access(self) -> Access:
-        bearer = None if self.bearer is None else secret(_source(self.bearer), "bearer")
+        bearer = None if self.bearer is None else secret(source_of(self.bearer), "bearer")
         ca = None if self.ca is None else _absolute(self.ca)
         if self.basic is None:
-            return Access(self.web3signer, bearer, ca=ca, timeout=float(self.timeout))
-        password = secret(_source(self.basic.password), "password")
-        return Access(self.web3signer, None, self.basic.user, password, ca, float(self.timeout))
+            return Access(self.web3signer, bearer, ca=ca, timeout=self.timeout.seconds)
+        password = secret(source_of(self.basic.password), "password")
+        return Access(self.web3signer, None, self.basic.user, password, ca, self.timeout.seconds)
 
 
 class EnvKey(Key):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from chrono import Config
+from chrono import Config, ConfigError, Duration
 from chrono_flare_ftso.chain.fees import COIN, GWEI, FeeLimits
+from chrono_flare_ftso.lease import Terms
 from chrono_flare_ftso.protocol.networks import COSTON2
 from chrono_flare_ftso.provider.guards import Limits
 from chrono_flare_ftso.provider.timetable import Offsets, Timetable
@@ -90,6 +91,40 @@ class FeeOptions(Config):
             max_cost=int(self.max_cost * COIN),
             low_balance=int(self.low_balance * COIN),
         )
+
+
+class LeaseOptions(Config):
+    """Where it is said which of several machines acts for one identity; the others stand by."""
+
+    file: str | None = Field(default=None, min_length=1)
+    """A file that is locked, for processes that see one disk and have one ledger on it."""
+
+    postgres: SecretStr | None = Field(default=None, min_length=1)
+    """postgresql://USER:PASSWORD@HOST/NAME, for machines that share nothing else; commits are kept there, too."""
+
+    ttl: Duration = Field(default=Duration("15s"), gt=0)
+    """How long a grant lasts unless it is renewed; who stands by begins that long after the other fell silent."""
+
+    margin: Duration = Field(default=Duration("5s"), gt=0)
+    """How much earlier than its end the holder stops."""
+
+    every: Duration = Field(default=Duration("2s"), gt=0)
+    """How often it is renewed, and how often who stands by looks."""
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if (self.file is None) == (self.postgres is None):
+            both = "both" if self.file is not None else "neither"
+            raise ValueError(f"expected file or postgres, was {both}; give one of them")
+        try:
+            self.terms()
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("lease: ")) from None
+        return self
+
+    def terms(self) -> Terms:
+        """Return how long it is, as a lease wants it."""
+        return Terms(self.ttl.seconds, self.margin.seconds, self.every.seconds)
 
 
 class MetricsOptions(Config):

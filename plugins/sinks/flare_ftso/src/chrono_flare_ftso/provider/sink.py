@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -30,23 +30,40 @@ from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.sending import Sender
 from chrono_flare_ftso.chain.watching import Watch
-from chrono_flare_ftso.commits import Commits
+from chrono_flare_ftso.commits import Commits, CommitStore
 from chrono_flare_ftso.keys.config import Keys, Signers, open_signers
+from chrono_flare_ftso.keys.kinds import Reference, source_of
 from chrono_flare_ftso.ledger import Ledger
 from chrono_flare_ftso.protocol.networks import Network
-from chrono_flare_ftso.protocol.text import to_hex
+from chrono_flare_ftso.protocol.text import checksummed, to_hex
 from chrono_flare_ftso.protocol.values import POWERS
 from chrono_flare_ftso.provider.connecting import WELL_KNOWN, is_timed, node_of, stated
 from chrono_flare_ftso.provider.duties import Duties
-from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, MetricsOptions, OffsetOptions
+from chrono_flare_ftso.provider.options import FeeOptions, GuardOptions, LeaseOptions, MetricsOptions, OffsetOptions
 from chrono_flare_ftso.provider.reporting import Reporting, Told
+from chrono_flare_ftso.provider.standing import Standing, is_there
 from chrono_flare_ftso.provider.voting import Parts, Voting, Wallet
 from chrono_flare_ftso.provider.wallets import SUBMISSION_BYTES, Purse, Shadow, gas_limit
 from chrono_flare_ftso.round_results import RoundResults
+from chrono_flare_ftso.sealing import Seal
+from chrono_flare_ftso.shared.wallets import LeasedWallet
 from chrono_flare_ftso.votes import RoundValues
 
 ROLES = ("submit", "submit_signatures", "signing_policy")
 """Whose keys send."""
+
+
+class Made(NamedTuple):
+    """What is there as long as the sink is open, whether it acts or stands by."""
+
+    node: Node
+    watch: Watch
+    registry: Registry
+    signers: Signers
+    results: RoundResults
+    commits: CommitStore
+    values: RoundValues
+    reporting: Reporting
 
 
 class FlareFtso(Sink):
@@ -90,6 +107,12 @@ class FlareFtso(Sink):
         shadow: bool = False
         """Whether to send nothing, and only to write down what would have been sent."""
 
+        commits_secret: Reference | None = None
+        """What commits are sealed with until they are revealed, by reference; a key beside the ledger without it."""
+
+        lease: LeaseOptions | None = None
+        """Which of several machines with this identity acts; without it there has to be one alone."""
+
         metrics: MetricsOptions | None = None
         """Where numbers for Prometheus are served; nowhere without it."""
 
@@ -100,6 +123,9 @@ class FlareFtso(Sink):
         def _with_a_node(self) -> Any:
             if self.network == "other" and not self.rpc:
                 raise ValueError("network other: expected the address of a node, was none; give one under `rpc`")
+            if self.lease is not None and self.lease.postgres is not None and self.commits_secret is None:
+                told = "commits_secret: expected one that all machines have where they share commits, was none"
+                raise ValueError(f"{told}; make one with `openssl rand -hex 32`, and give it by reference")
             return self
 
     config: Config
@@ -108,17 +134,17 @@ class FlareFtso(Sink):
         super().__init__(config, context)
         self.asking = Asking()
         self.ledger: Ledger
-        self.voting: Voting
+        self.voting: Voting | None = None
+        self._leaving = False
         self._native = ""
         self._looking: Looking | None = None
         self.reporting: Reporting | None = None
         self._undo = contextlib.AsyncExitStack()
-        self._running: asyncio.Task[None] | None = None
 
     # open and close
 
     async def __aenter__(self) -> Self:
-        self.asking = Asking()
+        self.asking, self._leaving = Asking(), False
         async with contextlib.AsyncExitStack() as undo:
             self.ledger = undo.enter_context(Ledger(Path(self.config.ledger)))
             disk = ThreadPoolExecutor(1, "ledger")
@@ -132,10 +158,10 @@ class FlareFtso(Sink):
             signers = await undo.enter_async_context(
                 open_signers(self.config.keys, network.chain_id, registry.addresses())
             )
-            wallets, senders = self._wallets(node, network, registry, signers)
             results = RoundResults(watch, self.context.clock, self.ledger, self._tell)
             undo.push_async_callback(results.close)
-            commits = Commits(self.ledger)
+            standing = self._standing(network, signers)
+            commits = Commits(self.ledger, self._seal()) if standing is None else await standing.opened()
             self.reporting = Reporting(
                 Told(
                     node=node,
@@ -149,58 +175,86 @@ class FlareFtso(Sink):
                     shadow=self.config.shadow,
                     clock=self.context.clock,
                     now=self._now,
-                    unrevealed=lambda: self.voting.unrevealed,
+                    unrevealed=lambda: self.voting.unrevealed if self.voting is not None else 0,
+                    lease=lambda: None if standing is None else standing.lease.held,
                 ),
                 self._unanswered,
-            )
-            values = RoundValues(self.asking, Answers(self.ledger), disk, lambda: self.voting.leaving)
-            self.voting = Voting(
-                Parts(
-                    chain=watch,
-                    now=self._now,
-                    sleep=self.context.clock.sleep,
-                    commits=commits,
-                    values=values.of,
-                    results=results.find,
-                    medians=partial(last_medians, results, self.config.guards.rounds),
-                    feeds=self._feeds(),
-                    submit=wallets["submit"],
-                    signatures=wallets["submit_signatures"],
-                    policy=wallets["signing_policy"],
-                    signer=signers["signing_policy"],
-                    tell=self._tell,
-                    record=self.reporting.record,
-                    registered_only=not self.config.shadow,
-                    funded=partial(self._funded, senders),
-                ),
-                self.config.offsets.offsets(),
-                self.config.guards.limits(),
             )
             if self.config.metrics is not None:
                 await undo.enter_async_context(self.reporting.served(self.config.metrics))
                 self._note(f"metrics are served at http://{self.config.metrics.host}:{self.reporting.port}/metrics")
-            works = [sender.run() for sender in senders]
-            works += [results.run(), registry.run(self.context.clock.sleep), self.reporting.run()]
+            values = RoundValues(self.asking, Answers(self.ledger), disk, lambda: self._leaving)
+            made = Made(node, watch, registry, signers, results, commits, values, self.reporting)
+            works = [results.run(), registry.run(self.context.clock.sleep), self.reporting.run()]
             works.append(self.reporting.catch_up())
-            if self.config.duties and not self.config.shadow:
-                works += self._duties(network, registry, signers, wallets["signing_policy"])
+            if standing is None:
+                await undo.enter_async_context(self._acting(made, None))
+            else:
+                undo.push_async_callback(standing.lease.release)
+                works.append(standing.run(partial(self._acting, made, standing), self.context.clock.sleep))
             undo.push_async_callback(_ended, [asyncio.create_task(self._work(each)) for each in works])
-            self._running = asyncio.create_task(self.voting.run())
-            undo.push_async_callback(_ended, [self._running])
             self._undo = undo.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self.voting.leaving = True
+        self._leave()
         self.asking.close()
         try:
             async with asyncio.timeout(self.config.linger.seconds):
-                await self.voting.drained()
+                if self.voting is not None:
+                    await self.voting.drained()
         except TimeoutError:
             told = "what was committed to was not revealed in time"
             self._tell("degraded", "unrevealed", f"{told}; start again at once, the ledger has it")
         finally:
             await self._undo.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _acting(self, made: Made, standing: Standing | None) -> AsyncIterator[None]:
+        """Vote, and do what is due, until this is left; nonces are those that the chain has now."""
+        network = made.watch.network
+        wallets, senders = self._wallets(made)
+        if standing is not None:
+            there = partial(is_there, made.watch, made.signers["submit"].address)
+            wallets = {role: LeasedWallet(each, standing.lease, there) for role, each in wallets.items()}
+        self.voting = Voting(
+            Parts(
+                chain=made.watch,
+                now=self._now,
+                sleep=self.context.clock.sleep,
+                commits=made.commits,
+                values=made.values.of,
+                results=made.results.find,
+                medians=partial(last_medians, made.results, self.config.guards.rounds),
+                feeds=self._feeds(),
+                submit=wallets["submit"],
+                signatures=wallets["submit_signatures"],
+                policy=wallets["signing_policy"],
+                signer=made.signers["signing_policy"],
+                tell=self._tell,
+                record=made.reporting.record,
+                registered_only=not self.config.shadow,
+                funded=partial(self._funded, senders),
+            ),
+            self.config.offsets.offsets(),
+            self.config.guards.limits(),
+        )
+        self.voting.leaving = self._leaving
+        works = [sender.run() for sender in senders]
+        if self.config.duties and not self.config.shadow:
+            works += self._duties(network, made.registry, made.signers, wallets["signing_policy"])
+        tasks = [asyncio.create_task(self._work(each)) for each in works]
+        tasks.append(asyncio.create_task(self.voting.run()))
+        try:
+            yield
+        finally:
+            await _ended(tasks)
+            self.voting = None
+
+    def _leave(self) -> None:
+        self._leaving = True
+        if self.voting is not None:
+            self.voting.leaving = True
 
     def trigger(self, clock: Any) -> AsyncIterator[int]:
         """Return the instants at which rounds are committed to."""
@@ -212,7 +266,7 @@ class FlareFtso(Sink):
                 yield instant
         finally:
             # the pipeline prices nothing any more
-            self.voting.leaving = True
+            self._leave()
 
     async def publish(self, report: Report) -> None:
         """Give a report to the round that asked for it."""
@@ -225,9 +279,18 @@ class FlareFtso(Sink):
         heads = Heads([url.get_secret_value() for url in self.config.ws], self.context.clock)
         return node, Watch(node, network, ledger=self.ledger, heads=heads, timed=timed, tell=self._tell)
 
-    def _wallets(
-        self, node: Node, network: Network, registry: Registry, signers: Signers
-    ) -> tuple[dict[str, Wallet], list[Sender]]:
+    def _seal(self) -> Seal | None:
+        secret = self.config.commits_secret
+        return None if secret is None else Seal.of(source_of(secret))
+
+    def _standing(self, network: Network, signers: Signers) -> Standing | None:
+        if self.config.lease is None:
+            return None
+        name = f"{network.chain_id} {checksummed(signers['submit'].address)}"
+        return Standing(self.config.lease, name, self.ledger, self._seal(), self._tell, self._note)
+
+    def _wallets(self, made: Made) -> tuple[dict[str, Wallet], list[Sender]]:
+        node, network, registry, signers = made.node, made.watch.network, made.registry, made.signers
         if self.config.shadow:
             return {role: Shadow(role, signers[role].address, self._note) for role in ROLES}, []
         fees = Fees(network, self.config.fees.limits())
