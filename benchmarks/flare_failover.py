@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--round-seconds", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    length, drawn = given.round_seconds, random.Random(given.seed)  # noqa: S311 - instants
+    length, drawn = given.round_seconds, random.Random(given.seed)
     plan = Plan(round_seconds=length, epoch_rounds=24, providers=3, free=2)
     by_file, by_server = plan.entities()[-2:]
     options = [f"--round-seconds={length}", "--epoch-rounds=24", "--providers=3", "--free=2"]
