@@ -18,6 +18,9 @@ ROUNDS = range(EPOCH + 2, 2 * EPOCH + 2)
 
 PLAN = Plan(round_seconds=ROUND, epoch_rounds=EPOCH, providers=4, behaviours={"p4": Behaviour(bias_bp=80)})
 FREE = PLAN.entities()[-1]
+pytestmark = pytest.mark.timeout(420)
+"""A network runs for a reward epoch and a half, however busy the machine is."""
+
 needs_anvil = pytest.mark.skipif(anvil_or_none() is not None, reason=anvil_or_none() or "")
 
 

@@ -40,6 +40,7 @@ def _killed(made: list[Machines], at: Network) -> range:
     return range(first, last + 1)
 
 
+@pytest.mark.timeout(420)
 @pytest.mark.skipif(anvil_or_none() is not None, reason=anvil_or_none() or "")
 def test_a_machine_that_is_killed_costs_no_round_but_the_one_in_flight(tmp_path: Path) -> None:
     options = [f"--round-seconds={ROUND}", f"--epoch-rounds={EPOCH}", "--providers=3", "--free=2"]
