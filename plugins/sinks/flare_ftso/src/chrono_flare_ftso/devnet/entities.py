@@ -37,7 +37,7 @@ class Entity:
     --------
     >>> one = entity("p1", seed=7, wnat=5, simulated=True)
     >>> one == entity("p1", seed=7, wnat=5, simulated=True), one.submit.hex()[:8]
-    (True, '4b4aa5a5')
+    (True, '8ae195d5')
     """
 
     name: str

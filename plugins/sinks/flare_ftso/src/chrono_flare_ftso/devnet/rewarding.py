@@ -224,7 +224,7 @@ def published(made: Distribution) -> str:
 
     Examples
     --------
-    >>> from chrono_flare_ftso.protocol.claims import parse_distribution
+    >>> from chrono_flare_ftso.protocol.claims import ClaimType, RewardClaim, distribution, parse_distribution
     >>> made = distribution(None, 7, [RewardClaim(7, bytes(20), 5, ClaimType.FEE)], minimal_conditions=False)
     >>> parse_distribution(published(made)) == made
     True
