@@ -319,6 +319,24 @@ async def test_long_ranges_are_read_gently_once_a_node_asked_to_be_left_alone():
         assert nodes.clock.slept == [1.0] * 14
 
 
+async def test_a_transaction_is_urgent_where_every_node_asked_to_be_left_alone():
+    """A round that is missed costs more than a request that is refused."""
+    async with asked(chain_of(), chain_of()) as nodes:
+        for fake in nodes.fakes:
+            fake.faults = [fault(429, b"", retry_after="30")]
+        with pytest.raises(TransientError):
+            await nodes.node.block_number()
+        with pytest.raises(RateLimited):
+            await nodes.node.block_number()
+        before = [fake.posts for fake in nodes.fakes]
+        for fake in nodes.fakes:
+            fake.faults = [fault(503, b"")]
+        with pytest.raises(TransientError) as refused:
+            await nodes.node.send_raw(b"\x02")
+        assert not isinstance(refused.value, RateLimited)
+        assert [fake.posts for fake in nodes.fakes] == [posts + 1 for posts in before]
+
+
 @pytest.mark.parametrize(
     ("message", "limit"),
     [

@@ -141,11 +141,20 @@ class Endpoints:
         return block
 
     async def asked(
-        self, requests: Sequence[Request], read: Callable[[Endpoint, list[msgspec.Raw]], T], within: float | None = None
+        self,
+        requests: Sequence[Request],
+        read: Callable[[Endpoint, list[msgspec.Raw]], T],
+        within: float | None = None,
+        *,
+        urgent: bool = False,
     ) -> T:
-        """Return what is read of the answers of the first endpoint that gives them."""
+        """Return what is read of the answers of the first endpoint that gives them.
+
+        What is urgent is asked of those, too, that asked to be left alone, where there is nobody else: a round that is
+        missed costs more than a request that is refused.
+        """
         faults: list[NodeFault] = []
-        for endpoint in self._in_order():
+        for endpoint in self._in_order(urgent=urgent):
             try:
                 await self._verify(endpoint)
                 found = read(endpoint, await self._send(endpoint, requests, within))
@@ -190,12 +199,13 @@ class Endpoints:
         except TimeoutError:
             raise NodeFault(f"{endpoint.name}: no answer in time") from None
 
-    def _in_order(self) -> list[Endpoint]:
+    def _in_order(self, *, urgent: bool = False) -> list[Endpoint]:
         """Return the endpoints to ask: those that are well, then those that are behind, then those that rest."""
         now = self.clock.now()
-        asked = [
-            each for each in self.endpoints if not each.refused and not (each.asked_to_rest and each.rests_until > now)
-        ]
+        known = [each for each in self.endpoints if not each.refused]
+        asked = [each for each in known if not (each.asked_to_rest and each.rests_until > now)]
+        if urgent and not asked:
+            return sorted(known, key=lambda each: each.rests_until)
         return sorted(asked, key=lambda each: (each.rests_until > now, each.stale))
 
     def _rest(self, endpoint: Endpoint, fault: NodeFault) -> None:

@@ -260,7 +260,7 @@ class Node(Endpoints):
             return hash
 
         try:
-            return await self.asked([Request(SEND, (to_hex(raw),))], read)
+            return await self.asked([Request(SEND, (to_hex(raw),))], read, urgent=True)
         except Unanswered as error:
             refusals = [fault for fault in error.faults if isinstance(fault, NotTaken)]
             if not refusals:

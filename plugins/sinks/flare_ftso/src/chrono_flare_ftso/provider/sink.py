@@ -16,16 +16,16 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from chrono import Duration, Report, Sink
+from chrono import Duration, Report, Sink, TransientError
 from chrono_flare_ftso.answers import Answers, Feeds
 from chrono_flare_ftso.asking import Asking
 from chrono_flare_ftso.chain.carrying import Outcome
-from chrono_flare_ftso.chain.choosing import Unanswered
 from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.fees import Fees
 from chrono_flare_ftso.chain.heads import Heads
 from chrono_flare_ftso.chain.looking import Looking
 from chrono_flare_ftso.chain.nonces import NonceBook
+from chrono_flare_ftso.chain.refusals import Unfunded
 from chrono_flare_ftso.chain.registry import Registry
 from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.chain.sending import Sender
@@ -304,15 +304,19 @@ class FlareFtso(Sink):
                 book = NonceBook(self.ledger, network.chain_id, signer.address)
                 sender = Sender(node, signer, book, network.chain_id, self.context.clock, fees, self._degraded)
                 senders[signer.address] = sender
-            wallets[role] = Purse(role, sender, registry.address, self._ahead, self._sent)
+            wallets[role] = Purse(role, sender, registry.address, self._ahead, self._sent, self.context.clock)
         return wallets, list(senders.values())
 
     async def _funded(self, senders: Sequence[Sender]) -> None:
         """Raise `Unfunded` where the key that submits cannot pay for a commit and its reveal."""
         for sender in senders[:1]:
-            # a node that does not answer says nothing of what there is
-            with contextlib.suppress(Unanswered):
+            try:
                 await sender.check_funds(gas_limit("submit2", bytes(SUBMISSION_BYTES)), 2)
+            except Unfunded:
+                raise
+            except TransientError:
+                # a node that does not answer says nothing of what there is
+                continue
 
     def _duties(
         self, network: Network, registry: Registry, signers: Signers, wallet: Wallet

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from chrono import TransientError
 from chrono_flare_ftso.chain.carrying import Outcome
+from chrono_flare_ftso.chain.choosing import Clock
 from chrono_flare_ftso.chain.endpoint import SECOND
 from chrono_flare_ftso.chain.fees import TRANSFER_GAS
+from chrono_flare_ftso.chain.refusals import Unfunded
 from chrono_flare_ftso.chain.sending import Sender
 from chrono_flare_ftso.protocol.text import to_hex
 
@@ -28,6 +31,9 @@ SUBMISSION_BYTES = 512
 
 OTHER_GAS = 1_500_000
 _BYTE_GAS = 16
+
+AGAIN = 0.5
+"""Seconds after which what no node took is tried again."""
 
 Told = Callable[[str, str, int, Outcome], None]
 """Hears of each transaction: its sender's role, its label, its round, and what became of it."""
@@ -59,6 +65,8 @@ class Purse:
         Seconds by which the chain's clock is ahead of the machine's.
     told : callable
         Hears of each transaction.
+    clock : Clock
+        The machine's.
     """
 
     def __init__(
@@ -68,12 +76,14 @@ class Purse:
         address_of: Callable[[str], bytes],
         ahead: Callable[[], float],
         told: Told,
+        clock: Clock,
     ) -> None:
         self.role = role
         self._sender = sender
         self._address_of = address_of
         self._ahead = ahead
         self._told = told
+        self._clock = clock
 
     @property
     def address(self) -> bytes:
@@ -81,17 +91,30 @@ class Purse:
         return self._sender.address
 
     async def send(self, contract: str, data: bytes, *, label: str, round: int, until: float) -> bool:
-        """Send a call to a contract; see `voting.Wallet`."""
-        outcome = await self._sender.send(
-            self._address_of(contract),
-            data,
-            gas=gas_limit(label, data),
-            label=label,
-            round=round,
-            until=int((until - self._ahead()) * SECOND),
-        )
-        self._told(self.role, label, round, outcome)
-        return outcome.ok
+        """Send a call to a contract; see `voting.Wallet`.
+
+        Where no node answers it is tried again and again, for as long as it counts.
+        """
+        while True:
+            ends = int((until - self._ahead()) * SECOND)
+            try:
+                outcome = await self._sender.send(
+                    self._address_of(contract),
+                    data,
+                    gas=gas_limit(label, data),
+                    label=label,
+                    round=round,
+                    until=ends,
+                )
+            except Unfunded:
+                raise
+            except TransientError:
+                if self._clock.now() + int(AGAIN * SECOND) >= ends:
+                    raise
+                await self._clock.sleep(AGAIN)
+            else:
+                self._told(self.role, label, round, outcome)
+                return outcome.ok
 
 
 class Shadow:
