@@ -223,3 +223,13 @@ def test_protocol_buffer_returns_what_was_written() -> None:
     """Whole numbers of any length, floats to the bit, bytes with nothing in them."""
     fields = [(1, b""), (2, 2**63), (3, 67123.1), (4, 0), (15, b"x" * 300)]
     assert read_fields(write_fields(fields)) == dict(fields)
+
+
+@pytest.mark.parametrize(("venue", "source"), STYLES[:2])
+def test_trade_of_no_symbol_is_none(venue: type[Venue], source: type[WebSocketSource]) -> None:
+    """Bare deflate has no checksum: bits that were turned over come through."""
+    row = {"tradeId": 1, "amount": 1.0, "ts": 1, "price": 2.0, "direction": "buy"}
+    for topic in ("market..trade.detail", "market", ""):
+        told = json.dumps({"ch": topic, "tick": {"data": [row]}}).encode()
+        with pytest.raises(FrameError):
+            list(source().read(venue(PAIRS).pack(Frame(told)).payload))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -27,6 +27,9 @@ from chrono_simulated.serving.venue import Venue
 _MILLISECOND = 1_000_000
 _LARGEST = 16 * 2**20
 _GZIP, _RAW_DEFLATE = 31, -15
+
+
+Topic = Annotated[str, msgspec.Meta(pattern=r"^market\.[^.]+\.")]
 
 
 class Detail(msgspec.Struct):
@@ -53,7 +56,7 @@ class Message(msgspec.Struct, rename={"code": "err-code", "reason": "err-msg"}):
     subbed: str = ""
     code: str = ""
     reason: str = ""
-    ch: str = ""
+    ch: Topic = ""
     tick: Details | None = None
 
 
