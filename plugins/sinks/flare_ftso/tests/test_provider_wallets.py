@@ -8,10 +8,13 @@ import pytest
 
 from chrono import RateLimited, TransientError
 from chrono_flare_ftso.chain.endpoint import SECOND
+from chrono_flare_ftso.chain.refusals import Unfunded
 from chrono_flare_ftso.provider.sink import FlareFtso
 from chrono_flare_ftso.provider.wallets import AGAIN, Purse
 
 pytestmark = pytest.mark.anyio
+
+SILENT = RateLimited("every node asked to be left alone for a while", 5.0)
 
 
 @pytest.fixture
@@ -37,18 +40,21 @@ class Sender:
 
     address = bytes(20)
 
-    def __init__(self, silent):
+    def __init__(self, silent, fault=SILENT):
         self.silent = silent
+        self.fault = fault
         self.asked = []
+        self.checked = 0
 
     async def send(self, to, data, *, gas, label, round, until):
         self.asked.append(until)
         if len(self.asked) <= self.silent:
-            raise RateLimited("every node asked to be left alone for a while", 5.0)
+            raise self.fault
         return SimpleNamespace(ok=True)
 
     async def check_funds(self, gas, calls):
-        raise RateLimited("every node asked to be left alone for a while", 5.0)
+        self.checked += 1
+        raise self.fault
 
 
 def purse(sender, clock, told, ahead=0.0):
@@ -79,4 +85,16 @@ async def test_the_end_is_one_of_the_chain_s_clock():
 
 async def test_nodes_that_do_not_answer_say_nothing_of_what_an_account_has():
     """A commit is made all the same, and sent when one answers."""
-    await FlareFtso._funded(object(), [Sender(0)])
+    sender = Sender(0)
+    await FlareFtso._funded(object(), [sender])
+    assert sender.checked == 1
+
+
+async def test_an_account_that_cannot_pay_is_told_at_once():
+    """Nothing is committed to, and nothing is tried again: the same account cannot pay half a second later."""
+    sender, clock, told = Sender(1000, Unfunded("needs 2, has 0; send it some")), Clock(), []
+    with pytest.raises(Unfunded, match="send it some"):
+        await FlareFtso._funded(object(), [sender])
+    with pytest.raises(Unfunded, match="send it some"):
+        await purse(sender, clock, told).send("Submission", b"", label="submit2", round=7, until=110.0)
+    assert (len(sender.asked), clock.time, told) == (1, 100.0, [])

@@ -86,18 +86,7 @@ class PostgresCommits:
         return self._opened(round, address, *row) if row is not None else None
 
     def make(self, round: int, address: bytes, vector: bytes, feeds: Sequence[bytes]) -> Commit:
-        """Commit to a vector; return what was committed to before where something was.
-
-        Parameters
-        ----------
-        round : int
-            Voting round.
-        address : bytes
-            20 bytes.
-        vector : bytes
-            As `values.pack` returns it.
-        feeds : sequence of bytes
-            The canonical feed ids that it is a vector of, 21 bytes each.
+        """Commit to a vector; see `commits.Commits.make`.
 
         Raises
         ------
