@@ -1,7 +1,7 @@
 """Which of several endpoints is asked: in order, the next where one fails.
 
-An endpoint rests after a failure (1 s, 2 s, … 30 s, or as long as it asks to by Retry-After), is passed over while its
-head is behind, and is never asked again where its chain is another.
+An endpoint rests after a failure (1 s, 2 s, … 30 s, or as long as it asks to by Retry-After), is asked after the others
+until it has answered again or while its head is behind, and is never asked again where its chain is another.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ TIMEOUT = 5.0
 """Seconds for each step of a request."""
 
 _TIMEOUT_OF_HEAD = 2.5
+_URGENT = 1.5
+_PATIENCE = 0.5
 _LONGEST_REST = 30
 _STALL = 5 * SECOND
 _SURVEY = 30 * SECOND
@@ -104,6 +106,7 @@ class Endpoints:
         self._client: httpx.AsyncClient | None = None
         self._moved = (-1, 0)
         self._surveyed = 0
+        self._survey: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(each.name for each in self.endpoints)})"
@@ -119,6 +122,10 @@ class Endpoints:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        survey, self._survey = self._survey, None
+        if survey is not None:
+            survey.cancel()
+            await asyncio.wait({survey})
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -129,12 +136,14 @@ class Endpoints:
         Notes
         -----
         Where there are several endpoints, all are asked every half minute, and when the head stands still for five
-        seconds: those that are behind are passed over from then on.
+        seconds: those that are behind are passed over from then on. One that takes long to answer is not waited for.
         """
         now = self.clock.now()
         since = now - self._surveyed
         if len(self.endpoints) > 1 and (since > _SURVEY or (since > _STALL and now - self._moved[1] > _STALL)):
-            await self._survey()
+            if self._survey is None or self._survey.done():
+                self._survey = asyncio.create_task(self._ask_all())
+            await asyncio.wait({self._survey}, timeout=_PATIENCE)
         (block,) = await self.asked([_LATEST], self._with_head, min(_TIMEOUT_OF_HEAD, self._timeout))
         if block.number > self._moved[0]:
             self._moved = (block.number, now)
@@ -151,13 +160,15 @@ class Endpoints:
         """Return what is read of the answers of the first endpoint that gives them.
 
         What is urgent is asked of those, too, that asked to be left alone, where there is nobody else: a round that is
-        missed costs more than a request that is refused.
+        missed costs more than a request that is refused. Only the last of them is given all its time.
         """
         faults: list[NodeFault] = []
-        for endpoint in self._in_order(urgent=urgent):
+        order = self._in_order(urgent=urgent)
+        for endpoint in order:
+            given = min(_URGENT, self._timeout) if urgent and endpoint is not order[-1] else within
             try:
-                await self._verify(endpoint)
-                found = read(endpoint, await self._send(endpoint, requests, within))
+                await self._verify(endpoint, given)
+                found = read(endpoint, await self._send(endpoint, requests, given))
             except Missing as fault:
                 faults.append(fault)
             except NodeFault as fault:
@@ -200,13 +211,13 @@ class Endpoints:
             raise NodeFault(f"{endpoint.name}: no answer in time") from None
 
     def _in_order(self, *, urgent: bool = False) -> list[Endpoint]:
-        """Return the endpoints to ask: those that are well, then those that are behind, then those that rest."""
+        """Return the endpoints to ask: the well ones, then those that failed last, that are behind, and that rest."""
         now = self.clock.now()
         known = [each for each in self.endpoints if not each.refused]
         asked = [each for each in known if not (each.asked_to_rest and each.rests_until > now)]
         if urgent and not asked:
             return sorted(known, key=lambda each: each.rests_until)
-        return sorted(asked, key=lambda each: (each.rests_until > now, each.stale))
+        return sorted(asked, key=lambda each: (each.rests_until > now, each.stale, each.faults > 0))
 
     def _rest(self, endpoint: Endpoint, fault: NodeFault) -> None:
         seconds = fault.pause or min(2**endpoint.faults, _LONGEST_REST)
@@ -222,10 +233,10 @@ class Endpoints:
         # what comes back may be another
         endpoint.verified = False
 
-    async def _verify(self, endpoint: Endpoint) -> None:
+    async def _verify(self, endpoint: Endpoint, within: float | None = None) -> None:
         if endpoint.verified:
             return
-        (raw,) = await self._send(endpoint, [Request("eth_chainId")])
+        (raw,) = await self._send(endpoint, [Request("eth_chainId")], within)
         found = number_of(raw)
         if self._chain_id is None:
             self._chain_id = found
@@ -249,14 +260,15 @@ class Endpoints:
             endpoint.stale = True
             self.tell("stale", f"{endpoint.name}: {why}; others are asked before it until it has caught up")
 
-    async def _survey(self) -> None:
-        """Ask every endpoint that is well for its head, and pass over those that are behind."""
+    async def _ask_all(self) -> None:
+        """Ask every endpoint that does not rest for its head, and pass over those that are behind."""
         now = self._surveyed = self.clock.now()
+        within = min(_TIMEOUT_OF_HEAD, self._timeout)
 
         async def head(endpoint: Endpoint) -> int | None:
             try:
-                await self._verify(endpoint)
-                raw = await self._send(endpoint, [_LATEST], min(_TIMEOUT_OF_HEAD, self._timeout))
+                await self._verify(endpoint, within)
+                raw = await self._send(endpoint, [_LATEST], within)
                 return blocks_of(endpoint.name, ["latest"], raw, None)[0].number
             except NodeFault as fault:
                 self._rest(endpoint, fault)
@@ -270,6 +282,7 @@ class Endpoints:
         best = max(heads.values(), default=-1)
         for endpoint, number in heads.items():
             endpoint.head = number
+            endpoint.faults, endpoint.asked_to_rest = 0, False
             if number < best - LAG:
                 self._behind(endpoint, f"its head is block {number}, another's is {best}")
             else:
