@@ -19,8 +19,8 @@ MANAGER, SUBMISSION = bytes([3]) * 20, bytes([4]) * 20
 TIMING = {
     "firstVotingRoundStartTs()": 1_700_000_000,
     "votingEpochDurationSeconds()": 10,
-    "firstRewardEpochStartVotingRoundId()": 7,
-    "rewardEpochDurationInVotingEpochs()": 24,
+    "firstRewardEpochStartTs()": 1_700_000_070,
+    "rewardEpochDurationSeconds()": 240,
 }
 
 
@@ -48,7 +48,8 @@ async def test_timing_and_contracts_of_a_devnet_are_read_from_it():
 
 
 async def test_rounds_of_ninety_seconds_are_revealed_in_forty_five():
-    async with FakeNode(devnet(**{"votingEpochDurationSeconds()": 90})) as fake, Node([fake.url], FakeClock(0)) as node:
+    told = {"votingEpochDurationSeconds()": 90, "rewardEpochDurationSeconds()": 900}
+    async with FakeNode(devnet(**told)) as fake, Node([fake.url], FakeClock(0)) as node:
         assert (await network_of(node, FLARE)).reveal_seconds == 45
         assert (await network_of(node, FLARE, reveal_seconds=30)).reveal_seconds == 30
 
@@ -62,9 +63,18 @@ async def test_a_chain_without_a_systems_manager_is_refused():
             await network_of(node, FLARE)
 
 
-async def test_a_timing_of_nothing_is_refused():
-    async with FakeNode(devnet(**{"votingEpochDurationSeconds()": 0})) as fake, Node([fake.url], FakeClock(0)) as node:
-        with pytest.raises(PermanentError, match="expected rounds and reward epochs of some length, was 0 s"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("votingEpochDurationSeconds()", 0),
+        ("rewardEpochDurationSeconds()", 0),
+        ("rewardEpochDurationSeconds()", 245),
+        ("firstRewardEpochStartTs()", 1_699_999_999),
+    ],
+)
+async def test_a_timing_of_no_rounds_is_refused(name, value):
+    async with FakeNode(devnet(**{name: value})) as fake, Node([fake.url], FakeClock(0)) as node:
+        with pytest.raises(PermanentError, match="expected reward epochs of whole voting rounds, the first at round 0"):
             await network_of(node, FLARE)
 
 

@@ -117,8 +117,8 @@ async def test_devnet_has_the_timing_and_the_contracts_of_its_chain(tmp_path):
     timing = {
         "firstVotingRoundStartTs()": COSTON2.first_voting_round_start + 1000,
         "votingEpochDurationSeconds()": 60,
-        "firstRewardEpochStartVotingRoundId()": COSTON2.first_reward_epoch_round,
-        "rewardEpochDurationInVotingEpochs()": COSTON2.reward_epoch_rounds,
+        "firstRewardEpochStartTs()": COSTON2.first_voting_round_start + 1000 + 60 * COSTON2.first_reward_epoch_round,
+        "rewardEpochDurationSeconds()": 60 * COSTON2.reward_epoch_rounds,
     }
     network = replace(
         COSTON2,

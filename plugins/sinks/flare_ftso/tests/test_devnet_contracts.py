@@ -18,6 +18,14 @@ NOT_HERE = {"FastUpdater", "FastUpdateIncentiveManager", "FastUpdatesConfigurati
 NO_NODES = {"registerNodeId", "unregisterNodeId"}
 """The devnet has no validators to stake to."""
 
+OURS_ALONE = {
+    "FlareSystemsManager": {"daemon", "settings", "initialRewardEpochId"},
+    "FtsoRewardOffersManager": {"setInflation", "triggerRewardEpochSwitchover", "defaultDecimals"},
+    "VoterPreRegistry": {"getPreRegisteredVoters", "isVoterPreRegistered"},
+    "VoterRegistry": {"chill", "systemRegistration"},
+}
+"""What governance and the devnet's keeper use, and what Flare has with other integers; no provider calls it."""
+
 CALLED = [each for each in FUNCTIONS.values() if each.contract not in NOT_HERE and each.name not in NO_NODES]
 
 READ = (
@@ -58,3 +66,30 @@ def test_a_function_that_a_provider_calls_is_there_with_the_same_types(called):
 def test_an_event_that_a_provider_reads_has_the_same_topic(kind):
     made = {keccak256(signature.encode()) for each in contracts().values() for signature in each.events.values()}
     assert made.intersection(events.topics_of(kind))
+
+
+@pytest.fixture(scope="module")
+def flare(own):
+    return own("flare_abi.json")["contracts"]
+
+
+@pytest.mark.parametrize("called", CALLED, ids=lambda each: f"{each.contract}.{each.name}")
+def test_a_function_that_a_provider_calls_is_one_of_flares(flare, called):
+    if called.contract in flare:
+        assert _flat(flare[called.contract]["functions"][called.signature]) == _flat(called.returns)
+    else:
+        assert called.contract in {"FlareContractRegistry", "ClaimSetupManager"}
+
+
+def test_the_devnets_contracts_have_no_function_that_flares_have_not(flare):
+    told = {name: flare[name]["functions"] for name in contracts() if name in flare}
+    assert len(told) == 12
+    for name, functions in told.items():
+        ours = contract(name).functions
+        assert {each for each, made in ours.items() if made.signature not in functions} == OURS_ALONE.get(name, set())
+        for made in ours.values():
+            assert made.signature not in functions or _flat(made.returns) == _flat(functions[made.signature])
+
+
+def _flat(types: str) -> str:
+    return types.replace("(", "").replace(")", "")

@@ -171,8 +171,8 @@ def test_another_chain_is_refused_and_a_devnet_is_asked_for_its_timing(made):
         timing = {
             "firstVotingRoundStartTs()": NETWORK.first_voting_round_start,
             "votingEpochDurationSeconds()": 90,
-            "firstRewardEpochStartVotingRoundId()": 0,
-            "rewardEpochDurationInVotingEpochs()": NETWORK.reward_epoch_rounds,
+            "firstRewardEpochStartTs()": NETWORK.first_voting_round_start,
+            "rewardEpochDurationSeconds()": 90 * NETWORK.reward_epoch_rounds,
         }
         chain.values.update({abi.selector(name): value for name, value in timing.items()})
         base, asked = replace(NETWORK, first_voting_round_start=5), []

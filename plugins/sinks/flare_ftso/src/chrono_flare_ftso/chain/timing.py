@@ -13,7 +13,6 @@ from typing import Protocol
 
 from chrono import PermanentError
 from chrono_flare_ftso.chain.endpoint import Refused
-from chrono_flare_ftso.protocol import abi
 from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.deployments import Deployment
 from chrono_flare_ftso.protocol.errors import WireError
@@ -32,10 +31,10 @@ READ = (
 """The contracts that are read."""
 
 _TIMING = (
-    "firstVotingRoundStartTs()",
-    "votingEpochDurationSeconds()",
-    "firstRewardEpochStartVotingRoundId()",
-    "rewardEpochDurationInVotingEpochs()",
+    "firstVotingRoundStartTs",
+    "votingEpochDurationSeconds",
+    "firstRewardEpochStartTs",
+    "rewardEpochDurationSeconds",
 )
 
 
@@ -109,24 +108,25 @@ async def network_of(node: Caller, base: Network, *, reveal_seconds: int | None 
         told = f"expected a contract registry at {checksummed(registry)} that knows FlareSystemsManager, was none"
         raise PermanentError(f"{told}; see to `registry`, to the network and to the nodes")
     try:
-        timing = [
-            abi.decode("uint256", await node.call(manager, abi.selector(signature)), signature)[0]
-            for signature in _TIMING
-        ]
+        calls = [function("FlareSystemsManager", name) for name in _TIMING]
+        timing = [each.decode_result(await node.call(manager, each.encode_call()))[0] for each in calls]
     except (Refused, WireError) as error:
         told = f"expected a FlareSystemsManager that tells its timing, was none: {error}"
         raise PermanentError(f"{told}; see to the network and to the node's chain") from None
-    start, seconds, first_round, rounds = timing
-    if not seconds or not rounds:
-        raise PermanentError(f"expected rounds and reward epochs of some length, was {seconds} s and {rounds} rounds")
+    start, seconds, first_epoch, epoch_seconds = timing
+    if not seconds or not epoch_seconds or epoch_seconds % seconds or first_epoch < start:
+        raise PermanentError(
+            f"expected reward epochs of whole voting rounds, the first at round 0 or later, was rounds of {seconds} s "
+            f"from {start} on and reward epochs of {epoch_seconds} s from {first_epoch} on"
+        )
     usual = REVEAL_SECONDS if seconds == VOTING_ROUND_SECONDS else seconds // 2
     return replace(
         base,
         chain_id=await node.chain_id(),
         first_voting_round_start=start,
         voting_round_seconds=seconds,
-        first_reward_epoch_round=first_round,
-        reward_epoch_rounds=rounds,
+        first_reward_epoch_round=(first_epoch - start) // seconds,
+        reward_epoch_rounds=epoch_seconds // seconds,
         reveal_seconds=reveal_seconds or usual,
         contracts=with_addresses(base.contracts, found),
     )

@@ -329,14 +329,8 @@ def votingEpochDurationSeconds() -> uint64:
 
 @external
 @view
-def firstRewardEpochStartVotingRoundId() -> uint32:
-    return _timing.firstRewardEpochStartVotingRoundId
-
-
-@external
-@view
-def rewardEpochDurationInVotingEpochs() -> uint32:
-    return _timing.rewardEpochDurationInVotingEpochs
+def firstRewardEpochStartTs() -> uint64:
+    return self._start_of(_timing.firstRewardEpochStartVotingRoundId)
 
 
 @external
