@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "plugins" / "sinks" / "flare_
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each fault; end with 1 where a round was doubled, wrong, or missed though it could be done."""
-    from chaos_rows import rows, tried
+    from chaos_rows import pieces, rows, tried
     from devnet_at_hand import network
 
-    from chrono_flare_ftso.devnet.plan import Plan
+    from chrono_flare_ftso.devnet.plan import MIN_EPOCH, Plan
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=6, help="that each fault lasts")
@@ -31,18 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--said", action="store_true", help="print what a provider said whose row does not hold")
     given = parser.parse_args(arguments)
     wanted = [each for each in rows() if given.row in each.name]
-    plan = Plan(round_seconds=given.round_seconds, epoch_rounds=200, providers=3, free=given.together)
-    free = [each for each in plan.entities() if not each.simulated]
     bad = 0
     print(f"{'':3} {'fault':42} {'rounds':>6} {'applied':>7} {'doubled':>7} {'wrong':>5} {'missed':>6}")
-    for at in range(0, len(wanted), given.together):
-        options = [f"--round-seconds={given.round_seconds}", "--epoch-rounds=200", "--providers=3"]
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            network(Path(folder), *options, f"--free={given.together}") as made,
-        ):
-            piece = wanted[at : at + given.together]
-            for each in asyncio.run(tried(made, plan, free, piece, given.rounds)):
+    for piece in pieces(wanted, given.together):
+        epochs = piece[0].epochs
+        plan = Plan(
+            round_seconds=given.round_seconds,
+            epoch_rounds=MIN_EPOCH if epochs else 200,
+            providers=3,
+            free=len(piece),
+        )
+        free = [each for each in plan.entities() if not each.simulated]
+        options = [
+            f"--{name.replace('_', '-')}={getattr(plan, name)}"
+            for name in ("round_seconds", "epoch_rounds", "providers", "free")
+        ]
+        with tempfile.TemporaryDirectory() as folder, network(Path(folder), *options) as made:
+            rounds = MIN_EPOCH * epochs or given.rounds
+            for each in asyncio.run(tried(made, plan, free, piece, rounds)):
                 told = each.told
                 print(
                     f"{each.row.scenario:3} {each.row.name:42} {told.rounds:6} {each.applied:7} {len(told.doubled):7} "

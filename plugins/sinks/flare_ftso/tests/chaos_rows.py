@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import chaos_feeds
+import raising
 from chaos import Chaos, Rule
 from devnet_at_hand import EXAMPLE, PORT, Network
 from failover_at_hand import Told, judged
@@ -23,7 +25,8 @@ from failover_at_hand import Told, judged
 from chrono_flare_ftso.devnet.anvil import Anvil
 from chrono_flare_ftso.devnet.deploying import SUBMISSION
 from chrono_flare_ftso.devnet.entities import Entity
-from chrono_flare_ftso.devnet.plan import COIN, Plan
+from chrono_flare_ftso.devnet.plan import COIN, MIN_EPOCH, Plan
+from chrono_flare_ftso.protocol.text import from_hex
 
 SEND, ANY = "eth_sendRawTransaction", "*"
 
@@ -43,6 +46,14 @@ class Row(NamedTuple):
         What happens besides, from then on until it is cancelled.
     affords : bool
         Whether the provider could do every round.
+    written : callable, optional
+        Changes the pipeline's file.
+    says : str
+        What the provider says each time that it happens, where the proxies do not count it.
+    misplaced : callable, optional
+        Says in which rounds besides what it revealed is wrong.
+    epochs : int
+        Of twelve rounds each, for which it lasts; then, and where it is `alone`, it has a devnet of its own.
     """
 
     scenario: str
@@ -51,6 +62,11 @@ class Row(NamedTuple):
     second: Sequence[Rule] = ()
     act: Callable[[Provider], Awaitable[None]] | None = None
     affords: bool = True
+    written: Callable[[Provider, str], str] | None = None
+    says: str = ""
+    misplaced: Callable[[Provider, range], list[int]] | None = None
+    alone: bool = False
+    epochs: int = 0
 
 
 @dataclass
@@ -66,6 +82,10 @@ class Provider:
         The node itself.
     nodes : list of Chaos
     process : subprocess.Popen
+    written : callable, optional
+        Changes the pipeline's file.
+    environment : dict of str to str
+        What it has besides that of this process.
     """
 
     network: Network
@@ -74,6 +94,8 @@ class Provider:
     anvil: Anvil
     nodes: list[Chaos] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    written: Callable[[Provider, str], str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -86,6 +108,8 @@ class Provider:
         text = text.replace(f'["ws://127.0.0.1:{PORT}"]', f'["{self.nodes[0].ws}"]')
         text = text.replace(f'["http://127.0.0.1:{PORT}"]', f'["{self.nodes[0].url}", "{self.nodes[1].url}"]')
         text = text.replace("keys/free/", f"keys/{name}/").replace("provider/flare.db", f"provider/{name}.db")
+        if self.written is not None:
+            text = self.written(self, text)
         file = self.network.folder / f"{name}.yaml"
         file.write_text(text)
         with self.log.open("ab") as said:
@@ -94,7 +118,7 @@ class Provider:
                 cwd=self.network.folder,
                 stdout=said,
                 stderr=said,
-                env=os.environ,
+                env={**os.environ, **self.environment},
             )
 
     async def stop(self) -> None:
@@ -168,6 +192,38 @@ async def dear(it: Provider) -> None:
         await asyncio.sleep(it.plan.round_seconds / 2)
 
 
+async def forked(it: Provider) -> None:
+    """The chain forks at each commit, reveal and signature, one to three blocks deep: they are gone."""
+    chance, ours, hit = random.Random(it.entity.name), {it.entity.submit, it.entity.submit_signatures}, set()
+    after = int(await it.anvil.rpc("eth_blockNumber"), 16)
+    while True:
+        await asyncio.sleep(0.1)
+        for number in range(after + 1, int(await it.anvil.rpc("eth_blockNumber"), 16) + 1):
+            after = number
+            block = await it.anvil.rpc("eth_getBlockByNumber", hex(number), True)
+            sent = {each["hash"] for each in block["transactions"] if from_hex(each["from"]) in ours} - hit
+            if sent:
+                hit |= sent
+                depth = chance.randint(1, 3)
+                while (head := int(await it.anvil.rpc("eth_blockNumber"), 16)) < number + depth - 1:
+                    await asyncio.sleep(0.05)
+                await it.anvil.rpc("anvil_reorg", head - number + 1, [])
+
+
+async def feeds_chosen(it: Provider) -> None:
+    """Governance chooses other feeds for each reward epoch."""
+    await chaos_feeds.choose(it.plan, it.anvil, it.network.chain)
+
+
+def _misplaced(it: Provider, rounds: range) -> list[int]:
+    return chaos_feeds.misplaced(it.network.chain, it.plan, it.entity, rounds)
+
+
+def _raising(it: Provider, text: str) -> str:
+    it.environment["PYTHONPATH"] = str(raising.install(it.network.folder / "raising"))
+    return raising.used(text)
+
+
 def _error(message: str, *, times: int = 3, after: bool = False) -> Rule:
     return Rule("error", SEND, times=times, code=-32000, message=message, after=after)
 
@@ -216,6 +272,9 @@ def rows() -> list[Row]:
         Row("S5", "another program takes a nonce each round", act=nonce_taken),
         Row("S5", "base fee x10 twice a round", act=dear),
         Row("S5", "the account is empty", act=empty, affords=False),
+        Row("S6", "forks at commits, reveals and signatures", act=forked, alone=True, says="fork"),
+        Row("S8", "other feeds in each reward epoch", act=feeds_chosen, misplaced=_misplaced, epochs=4),
+        Row("S9", "a source, a detector and a sink raise", written=_raising, says=raising.WORDS),
     ]
 
 
@@ -237,6 +296,13 @@ class Outcome(NamedTuple):
         return not (self.told.doubled or self.told.wrong or self.missed)
 
 
+def pieces(wanted: Sequence[Row], together: int) -> list[list[Row]]:
+    """Return the rows that share a devnet."""
+    sharing = [each for each in wanted if not (each.alone or each.epochs)]
+    shared = [sharing[at : at + together] for at in range(0, len(sharing), together)]
+    return shared + [[each] for each in wanted if each.alone or each.epochs]
+
+
 async def tried(
     network: Network, plan: Plan, entities: Sequence[Entity], rows: Sequence[Row], rounds: int
 ) -> list[Outcome]:
@@ -247,7 +313,8 @@ async def tried(
     async with AsyncExitStack() as undo:
         anvil = Anvil(network.url, await undo.enter_async_context(httpx.AsyncClient(timeout=30)))
         providers = [Provider(network, plan, each, anvil) for each in entities[: len(rows)]]
-        for each in providers:
+        for each, row in zip(providers, rows, strict=True):
+            each.written = row.written
             for _ in range(2):
                 made = Chaos(network.url, "ws" + network.url.removeprefix("http"))
                 each.nodes.append(await undo.enter_async_context(made))
@@ -256,7 +323,7 @@ async def tried(
             undo.push_async_callback(each.stop)
         # a round to get going, as each has to in the end
         await asyncio.sleep(1.5 * length)
-        first = chain.asked("FlareSystemsManager", "getCurrentVotingEpochId") + 1
+        first = max(chain.asked("FlareSystemsManager", "getCurrentVotingEpochId") + 1, plan.epoch_rounds)
         acting = []
         for each, row in zip(providers, rows, strict=True):
             each.nodes[0].rules += row.first
@@ -271,7 +338,10 @@ async def tried(
         await asyncio.to_thread(network.until_round, last, 6 * length)
         found = []
         for each, row in zip(providers, rows, strict=True):
-            told = await asyncio.to_thread(judged, network, plan, each.entity, range(first + 1, last + 1), [])
+            judging, said = range(first + 1, last + 1), each.log.read_text(errors="replace")
+            told = await asyncio.to_thread(judged, network, plan, each.entity, judging, [])
+            if row.misplaced is not None:
+                told = told._replace(wrong=[*told.wrong, *await asyncio.to_thread(row.misplaced, each, judging)])
             applied = sum(rule.applied for rule in (*row.first, *row.second))
-            found.append(Outcome(row, told, applied, each.log.read_text(errors="replace")))
+            found.append(Outcome(row, told, said.count(row.says) if row.says else applied, said))
         return found

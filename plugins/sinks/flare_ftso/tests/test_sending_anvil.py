@@ -99,7 +99,7 @@ class Chain:
         with Ledger(self.ledger) as ledger:
             async with Node([self.url], clock, chain_id=114, tell=tell) as node:
                 book = NonceBook(ledger, 114, ADDRESS)
-                pace = Pace(look=0.02, bump=0.1, keep=0.02)
+                pace = Pace(look=0.02, bump=0.1, keep=0.02, watch=0.02)
                 sender = Sender(node, signer, book, 114, clock, Fees(COSTON2, limits), tell, pace=pace)
                 sender.book = book
                 yield sender

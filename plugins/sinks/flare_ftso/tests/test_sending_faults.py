@@ -16,6 +16,7 @@ from sending import KEY, LABELS, World, beside, data, world
 from sending_node import Foreign, SendingNode
 
 from chrono import ChronoError
+from chrono_flare_ftso.chain.drafting import Pace
 from chrono_flare_ftso.chain.fees import COIN, GWEI, TooDear
 from chrono_flare_ftso.chain.refusals import Unfunded, Unsent
 from chrono_flare_ftso.chain.sending import Sender
@@ -372,6 +373,24 @@ async def test_what_a_fork_threw_out_is_sent_again_only_while_it_counts(tmp_path
         (fallen,) = await sender.watch_depth()
         assert fallen.hash == outcome.hash
         assert set(world_.chain.waiting) == ({outcome.hash} if seconds == 30 else set())
+
+
+async def test_what_may_be_thrown_out_is_looked_for_more_often_than_the_account(tmp_path, monkeypatch):
+    async with world(tmp_path, pace=Pace(keep=20.0, watch=1.0)) as world_, world_.sender() as sender:
+        await world_.send(sender, seconds=60)
+        slept, sleep = [], world_.clock.sleep
+
+        async def noted(seconds: float) -> None:
+            slept.append(seconds)
+            await (sleep(seconds) if len(slept) < 40 else asyncio.Event().wait())
+
+        monkeypatch.setattr(world_.clock, "sleep", noted)
+        task = asyncio.create_task(sender.run())
+        while len(slept) < 40:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        task.cancel()
+        assert slept == [1.0] * slept.count(1.0) + [20.0] * (40 - slept.count(1.0))
+        assert 28 <= slept.count(1.0) <= 30
 
 
 async def test_a_fork_that_has_another_version_mined_is_seen(tmp_path):

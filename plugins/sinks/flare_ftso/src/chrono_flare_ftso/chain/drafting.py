@@ -43,12 +43,15 @@ class Pace(NamedTuple):
         How old what is known of the account may be when something is sent.
     keep : float
         Between two times that it is asked for.
+    watch : float
+        The same, while what was sent may still be thrown out by a fork and counts.
     """
 
     look: float = 0.5
     bump: float = 4.0
     fresh: float = 10.0
     keep: float = 2.0
+    watch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ from chrono_flare_ftso.chain.rpc import Node
 from chrono_flare_ftso.keys.signer import Signer
 from chrono_flare_ftso.protocol.text import checksummed
 
+SETTLED = 30 * SECOND
+"""Nanoseconds after which a transaction that was sent is deeper in the chain than forks reach."""
+
 
 class Sender:
     """Sends the transactions of one key.
@@ -83,6 +86,7 @@ class Sender:
         self._fates = Fates(node, book, tell)
         self._carried: set[int] = set()
         self._missing: set[int] = set()
+        self._watched = 0
         self._labels: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def refresh(self) -> Account:
@@ -190,7 +194,8 @@ class Sender:
                 if not troubled:
                     troubled = True
                     self._means.tell("account", f"{checksummed(self.address)}: {error}; tried again")
-            await self._means.clock.sleep(self._means.pace.keep)
+            pace, now = self._means.pace, self._means.clock.now()
+            await self._means.clock.sleep(pace.watch if now < self._watched else pace.keep)
 
     async def reconcile(self) -> None:
         """Look up all that is unfinished, send again what counts and no node knows, and fill a gap in the nonces.
@@ -241,6 +246,7 @@ class Sender:
             return Outcome.of(drafted.entry, self._means.fees)
         nonce = drafted.entry.nonce
         self._carried.add(nonce)
+        self._watched = min(wanted.until, self._means.clock.now() + SETTLED)
         try:
             return await Course(self._means, self._drafter, self._fates, wanted, drafted).run()
         finally:
