@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugins" / "sinks" / "flare_ftso" / "tests"))
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "plugins" / "sinks" / "flare_
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each thing that has to hold; end with 1 where one does not."""
     import devnet_report as report
-    from devnet_at_hand import network
+    from devnet_at_hand import flares_network, network
 
     from chrono_flare_ftso.devnet.plan import Plan
 
@@ -28,14 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--round-seconds", type=int, default=6)
     parser.add_argument("--epoch-rounds", type=int, default=24)
     parser.add_argument("--providers", type=int, default=4, help="simulated, beside the one that is judged")
+    parser.add_argument("--contracts", type=Path, help="a checkout of flare-smart-contracts-v2, to be used")
+    parser.add_argument("--modules", type=Path, default=Path("node_modules"), help="of npm, with what compiles them")
     given = parser.parse_args(arguments)
     plan = Plan(round_seconds=given.round_seconds, epoch_rounds=given.epoch_rounds, providers=given.providers, free=1)
     free = plan.entities()[-1]
-    options = [f"--round-seconds={given.round_seconds}", f"--epoch-rounds={given.epoch_rounds}"]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        network(Path(folder), *options, f"--providers={given.providers}") as made,
-    ):
+    numbers = {name: getattr(given, name) for name in ("round_seconds", "epoch_rounds", "providers")}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as undo:
+        if given.contracts is not None:
+            started = flares_network(Path(folder), given.contracts, given.modules, **numbers)
+        else:
+            options = [f"--{name.replace('_', '-')}={value}" for name, value in numbers.items()]
+            started = network(Path(folder), *options)
+        made = undo.enter_context(started)
         # while the first two last, the provider may still be starting
         first = given.epoch_rounds + 2
         rounds = range(first, first + given.rounds)

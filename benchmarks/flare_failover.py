@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) as one,
             machines(at, by_server.name, f"{{postgres: '{database.url}', {TERMS}}}", shared=False) as two,
         ):
-            first = at.chain.asked(manager, "getCurrentVotingEpochId") + 1
+            # before the first reward epoch nobody votes
+            first = max(at.chain.asked(manager, "getCurrentVotingEpochId"), plan.epoch_rounds) + 1
             for _ in range(given.kills):
                 for made in (one, two):
                     time.sleep(drawn.uniform(0, length))

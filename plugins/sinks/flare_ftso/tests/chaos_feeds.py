@@ -21,8 +21,8 @@ from chrono_flare_ftso.protocol.text import from_hex, to_hex
 UNKNOWN = Feed("LTC/USD", 4)
 """One that no pipeline of the devnet prices."""
 
-CHOICES: Sequence[Sequence[Feed]] = (FEEDS[::-1], FEEDS[1::2], (FEEDS[5], UNKNOWN, *FEEDS[:5], *FEEDS[6:]))
-"""Another order; fewer; all of them again, in a third order, and one that nobody knows."""
+CHOICES: Sequence[Sequence[Feed]] = (FEEDS[::-1], FEEDS[1::2], (*FEEDS, UNKNOWN))
+"""Announced in another order; fewer; all of them again, with one that nobody knows in their midst."""
 
 _OFFERED = "InflationRewardsOffered(uint24,bytes,bytes,uint256,uint16,uint24,bytes,uint16)"
 _OFFER = ["bytes", "bytes", "uint256", "uint16", "uint24", "bytes", "uint16"]
@@ -39,7 +39,10 @@ async def choose(plan: Plan, anvil: Anvil, chain: Chain) -> None:
 
 
 def chosen(chain: Chain) -> dict[int, list[bytes]]:
-    """Return the ids of the feeds of each reward epoch, in their order, as the chain announced them."""
+    """Return the ids of the feeds of each reward epoch that the chain announced, in the order of votes: by id.
+
+    Source: flare-foundation/FTSO-Scaling, `test/libs/ftso-core/ftso-calculation-logic.test.ts` (canonical feed order).
+    """
     wanted = {
         "fromBlock": "0x0",
         "toBlock": "latest",
@@ -49,13 +52,13 @@ def chosen(chain: Chain) -> dict[int, list[bytes]]:
     found = {}
     for log in chain.rpc("eth_getLogs", wanted):
         ids = decode(_OFFER, from_hex(log["data"]))[0]
-        found[int(log["topics"][1], 16)] = [ids[at : at + 21] for at in range(0, len(ids), 21)]
+        found[int(log["topics"][1], 16)] = sorted(ids[at : at + 21] for at in range(0, len(ids), 21))
     return found
 
 
 def misplaced(chain: Chain, plan: Plan, entity: Entity, rounds: range) -> list[int]:
     """Return the rounds in which a revealed value is not that of the feed in whose place it stands."""
-    lists, happened, prices = chosen(chain), played(chain.sent()), Prices(plan.seed)
+    lists, happened, prices = chosen(chain), played(chain), Prices(plan.seed)
     known = {each.id: each for each in (*FEEDS, UNKNOWN)}
     origin = chain.asked("FlareSystemsManager", "firstVotingRoundStartTs")
     wrong = []

@@ -25,10 +25,14 @@ from failover_at_hand import Told, judged
 from chrono_flare_ftso.devnet.anvil import Anvil
 from chrono_flare_ftso.devnet.deploying import SUBMISSION
 from chrono_flare_ftso.devnet.entities import Entity
-from chrono_flare_ftso.devnet.plan import COIN, MIN_EPOCH, Plan
+from chrono_flare_ftso.devnet.plan import COIN, Plan
 from chrono_flare_ftso.protocol.text import from_hex
 
 SEND, ANY = "eth_sendRawTransaction", "*"
+
+
+_MINED, _SENT = 1.0, 1.5
+"""Seconds after which what was sent is mined, and that sending and mining take at most when nodes are back."""
 
 
 class Row(NamedTuple):
@@ -152,13 +156,24 @@ async def killed(it: Provider) -> None:
 
 
 async def cut_off(it: Provider) -> None:
-    """Both nodes are gone for a quarter of a round, again and again."""
+    """Both nodes are gone for a quarter of each round, whenever that leaves time for its commit and its reveal."""
+    chance, length = random.Random(it.entity.name), it.plan.round_seconds
+    origin, gone = it.network.chain.asked("FlareSystemsManager", "firstVotingRoundStartTs"), length / 4
     while True:
-        await asyncio.sleep(0.9 * it.plan.round_seconds)
+        at = chance.uniform(0, length)
+        while not _affords(at, at + gone, length):
+            at = chance.uniform(0, length)
+        await asyncio.sleep((at - (time.time() - origin)) % length)
         rules = [node.do("drop") for node in it.nodes]
-        await asyncio.sleep(it.plan.round_seconds / 4)
+        await asyncio.sleep(gone)
         for node, rule in zip(it.nodes, rules, strict=True):
             node.rules.remove(rule)
+
+
+def _affords(since: float, until: float, length: int) -> bool:
+    """Return whether a round's commit and reveal are there before nodes are gone, or can be sent afterwards."""
+    windows = ((75 / 90 * length, length), (length / 2 * 20 / 45, length / 2))
+    return all(since > sent + _MINED or until < end - _SENT for sent, end in windows)
 
 
 async def in_turn(it: Provider) -> None:
@@ -205,7 +220,7 @@ async def forked(it: Provider) -> None:
             if sent:
                 hit |= sent
                 depth = chance.randint(1, 3)
-                while (head := int(await it.anvil.rpc("eth_blockNumber"), 16)) < number + depth - 1:
+                while (head := int(await it.anvil.rpc("eth_blockNumber"), 16)) < number + depth - 1:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
                 await it.anvil.rpc("anvil_reorg", head - number + 1, [])
 
@@ -272,8 +287,8 @@ def rows() -> list[Row]:
         Row("S5", "another program takes a nonce each round", act=nonce_taken),
         Row("S5", "base fee x10 twice a round", act=dear),
         Row("S5", "the account is empty", act=empty, affords=False),
-        Row("S6", "forks at commits, reveals and signatures", act=forked, alone=True, says="fork"),
-        Row("S8", "other feeds in each reward epoch", act=feeds_chosen, misplaced=_misplaced, epochs=4),
+        Row("S6", "forks at commits, reveals and signatures", act=forked, alone=True, says="they are read anew"),
+        Row("S8", "other feeds in each reward epoch", act=feeds_chosen, misplaced=_misplaced, epochs=5),
         Row("S9", "a source, a detector and a sink raise", written=_raising, says=raising.WORDS),
     ]
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from chrono_flare_ftso.devnet.artifacts import contract
-from chrono_flare_ftso.devnet.deploying import DAEMON, REGISTRY, SUBMISSION
+from chrono_flare_ftso.devnet.deploying import DAEMON, REGISTRY
 from chrono_flare_ftso.devnet.market import Feed
 from chrono_flare_ftso.protocol.keccak import keccak256
 from chrono_flare_ftso.protocol.networks import FTSO_PROTOCOL
@@ -178,6 +178,29 @@ def network(folder: Path, *options: str) -> Iterator[Network]:
         assert down.returncode == 0, down.stderr
 
 
+@contextmanager
+def flares_network(folder: Path, sources: Path, modules: Path, **numbers: int) -> Iterator[Network]:
+    """Start a devnet of Flare's own contracts in a folder, and end it; see `flare_contracts`."""
+    program = [sys.executable, str(Path(__file__).with_name("flare_contracts.py"))]
+    options = [f"{name}={value}" for name, value in numbers.items()]
+    with (folder / "contracts.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*program, str(folder / "flare-devnet"), str(sources), str(modules), *options], stdout=log, stderr=log
+        )
+    try:
+        until = time.monotonic() + 300
+        while (done := chrono("flare", "devnet", "status", "--format", "json", folder=folder)).returncode:
+            ended = process.poll() is not None or time.monotonic() > until
+            assert not ended, (folder / "contracts.log").read_text()
+            time.sleep(1.0)
+        rpc = json.loads(done.stdout)["rpc"]
+        with closing(Chain(rpc)) as chain:
+            yield Network(folder, rpc, chain)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
 class Played(NamedTuple):
     """What submit addresses did in a voting round: seconds and payloads."""
 
@@ -185,11 +208,12 @@ class Played(NamedTuple):
     reveals: dict[bytes, list[tuple[int, bytes]]]
 
 
-def played(sent: Iterable[Sent]) -> dict[int, Played]:
+def played(chain: Chain) -> dict[int, Played]:
     """Return commits and reveals of the FTSO by voting round, in time or not, as they stand on the chain."""
     found: dict[int, Played] = defaultdict(lambda: Played(defaultdict(list), defaultdict(list)))
-    for each in sent:
-        if each.to == SUBMISSION and each.data[:4] in {SUBMIT1, SUBMIT2}:
+    submission = chain.address("Submission")
+    for each in chain.sent():
+        if each.to == submission and each.data[:4] in {SUBMIT1, SUBMIT2}:
             for protocol, round, payload in _payloads(each.data[4:]):
                 if protocol == FTSO_PROTOCOL:
                     kind = found[round].commits if each.data[:4] == SUBMIT1 else found[round].reveals

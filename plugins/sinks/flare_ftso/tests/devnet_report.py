@@ -47,7 +47,7 @@ class Judged:
 def judged(network: Network, plan: Plan, entity: Entity, rounds: range) -> Judged:
     """Judge what an entity did in rounds that are over."""
     chain = network.chain
-    found, happened = Judged(), played(chain.sent())
+    found, happened = Judged(), played(chain)
     for round in rounds:
         start, _ = _times(chain, plan, round)
         it = happened.get(round, Played({}, {}))
@@ -183,7 +183,7 @@ def _wnat(chain: Chain, of: bytes) -> int:
 def prove_feed(network: Network, plan: Plan, round: int, at: int = 0) -> tuple[int, int]:
     """Prove the value of a feed on the chain; return what was proven, and what the chain has of the feed then."""
     chain = network.chain
-    _, body, proof = _tree(chain, plan, played(chain.sent()), round, at)
+    _, body, proof = _tree(chain, plan, played(chain), round, at)
     data = contract("FtsoFeedPublisher").functions["publish"].encode_call([(proof, body)])
     chain.send(plan.entities()[0].identity, "FtsoFeedPublisher", data)
     return body[2], chain.asked("FtsoFeedPublisher", "getCurrentFeed", FEEDS[at].id)[2]

@@ -135,7 +135,7 @@ class Told(NamedTuple):
 def judged(network: Network, plan: Plan, entity: Entity, rounds: range, killed: list[float]) -> Told:
     """Judge the rounds of an identity, given when its acting machine was killed."""
     origin = network.chain.asked("FlareSystemsManager", "firstVotingRoundStartTs")
-    happened = played(network.chain.sent())
+    happened = played(network.chain)
     doubled, wrong, lost = [], [], []
     for round in rounds:
         commits = happened[round].commits.get(entity.submit, []) if round in happened else []

@@ -1,4 +1,4 @@
-"""A stranger's plugin whose source, detector and sink raise what nobody expects, and how it is installed beside ours."""
+"""A stranger's plugin whose source, detector and sink raise what nobody expects, and how it is installed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def install(folder: Path) -> Path:
 def used(pipeline: str) -> str:
     """Return a pipeline that uses all three."""
     for line, added in (
-        ("^sources:.*\n", r"\g<0>  odd: {type: raising, lists: [USD]}\n"),
+        ("^sources:.*\n", r"\g<0>  odd: {type: raising}\n"),
         ("^sinks:.*\n", r"\g<0>  raising: {}\n"),
         ("^aggregator:", r"detectors: [flatline, raising, deviation, drift]\n\g<0>"),
     ):

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from chrono import DataError
+from chrono_flare_ftso.chain.endpoint import Reverted
 from chrono_flare_ftso.protocol import abi
 from chrono_flare_ftso.protocol.claims import ClaimType, Distribution, RewardClaim, distribution
 from chrono_flare_ftso.protocol.contracts import FUNCTIONS, function
 from chrono_flare_ftso.protocol.networks import COSTON2
-from chrono_flare_ftso.provider.claiming import claim_call, claimable, initialise_call
+from chrono_flare_ftso.provider.claiming import Claimable, claim_call, claimable, initialise_call
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +66,7 @@ class World:
         self.roots = {epoch: self.told[epoch].root for epoch in (10, 11, 12)}
         self.files = {epoch: published(each) for epoch, each in self.told.items()}
         self.nexts = {IDENTITY: 11, SIGNING: 10, DELEGATION: 10}
+        self.refusal = ""
 
     async def call(self, contract: str, data: bytes) -> bytes:
         called = BY_SELECTOR[data[:4]]
@@ -72,6 +74,8 @@ class World:
         match called.name:
             case "getNextClaimableRewardEpochId":
                 return abi.encode("uint256", self.nexts[called.decode_call(data)[0]])
+            case "getRewardEpochIdsWithClaimableRewards" if self.refusal:
+                raise Reverted(f"127.0.0.1:8645: eth_call: execution reverted: {self.refusal}")
             case "getRewardEpochIdsWithClaimableRewards":
                 return abi.encode("uint24,uint24", 5, 13)
             case "rewardsHash":
@@ -102,6 +106,14 @@ async def test_what_is_owed_and_not_claimed_yet_is_found_to_the_wei(world):
     assert found.amount == 3 * 70 * 10**18 + 33 + 2 * 12 * 10**18
     assert found.unsigned == (13,)
     assert not found.unpublished
+
+
+async def test_before_rewards_were_ever_signed_nothing_is_owed(world):
+    world.refusal = "no epoch with claimable rewards"
+    assert await world.found() == Claimable()
+    world.refusal = "paused"
+    with pytest.raises(Reverted, match="paused"):
+        await world.found()
 
 
 async def test_call_claims_up_to_the_last_epoch_with_each_proof(world):

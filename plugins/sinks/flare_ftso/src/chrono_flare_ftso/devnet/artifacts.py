@@ -76,10 +76,11 @@ def contract(name: str) -> Contract:
 def contracts() -> Mapping[str, Contract]:
     """Return all contracts by name."""
     told = json.loads((files(__package__) / "contracts.json").read_text(encoding="utf-8"))
-    return MappingProxyType({name: _contract(name, each) for name, each in told.items()})
+    return MappingProxyType({name: read_contract(name, each) for name, each in told.items()})
 
 
-def _contract(name: str, told: Mapping[str, Any]) -> Contract:
+def read_contract(name: str, told: Mapping[str, Any]) -> Contract:
+    """Return a contract from what a compiler told of it: its `abi` and its `bytecode`."""
     functions, events, constructor = {}, {}, ""
     for each in told["abi"]:
         if each["type"] == "function":

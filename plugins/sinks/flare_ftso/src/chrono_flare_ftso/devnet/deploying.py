@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chrono_flare_ftso.devnet.anvil import Anvil
-from chrono_flare_ftso.devnet.artifacts import contract
+from chrono_flare_ftso.devnet.artifacts import Contract, contract
 from chrono_flare_ftso.devnet.entities import Entity
 from chrono_flare_ftso.devnet.plan import COIN, DELAYED, PREPARED, REGISTERED, SOUGHT, Plan
 from chrono_flare_ftso.protocol.keccak import keccak256
@@ -231,8 +231,11 @@ class Deploying:
 
     # transactions
 
+    def _contract(self, name: str) -> Contract:
+        return contract(name)
+
     async def _deployed(self, name: str, *arguments: Any, value: int = 0) -> bytes:
-        data = contract(name).deployed_with(*arguments)
+        data = self._contract(name).deployed_with(*arguments)
         hash = await self._anvil.send(GOVERNANCE, None, data, value=value)
         receipt = await self._anvil.succeeded(hash, f"the deployment of {name}")
         address = self._contracts[name] = from_hex(receipt["contractAddress"], 20)

@@ -95,7 +95,14 @@ class Devnet:
 
 
 @asynccontextmanager
-async def running(plan: Plan, program: str, *, port: int = 0, tell: Tell | None = None) -> AsyncIterator[Devnet]:
+async def running(
+    plan: Plan,
+    program: str,
+    *,
+    port: int = 0,
+    tell: Tell | None = None,
+    deploying: Callable[[Anvil, Plan, Sequence[Entity], int], Deploying] = Deploying,
+) -> AsyncIterator[Devnet]:
     """Start a devnet, and end it.
 
     Parameters
@@ -107,6 +114,8 @@ async def running(plan: Plan, program: str, *, port: int = 0, tell: Tell | None 
         Where it answers, on this machine alone; 0 for any that is free.
     tell : callable, optional
         Told a state, a code and a sentence.
+    deploying : callable
+        Makes what deploys the contracts.
 
     Raises
     ------
@@ -122,7 +131,7 @@ async def running(plan: Plan, program: str, *, port: int = 0, tell: Tell | None 
         anvil = await undo.enter_async_context(
             started(program, chain_id=plan.chain_id, timestamp=first, port=port),
         )
-        deployment = await Deploying(anvil, plan, entities, start).run()
+        deployment = await deploying(anvil, plan, entities, start).run()
         if time.time() > start + _LATE:
             said("degraded", "late", f"deploying took {time.time() - start:.0f} s longer than expected")
         keeper = Keeper(anvil, deployment, lambda message: said("degraded", "keeper", message))

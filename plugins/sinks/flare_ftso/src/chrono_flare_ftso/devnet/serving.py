@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import asdict
 
+from chrono_flare_ftso.devnet.deploying import Deploying
 from chrono_flare_ftso.devnet.folder import Folder
 from chrono_flare_ftso.devnet.network import Devnet, running
 from chrono_flare_ftso.devnet.plan import Plan
@@ -17,7 +18,15 @@ EVERY = 1.0
 """Seconds between two looks at how it stands."""
 
 
-async def serve(plan: Plan, program: str, port: int, folder: Folder, say: Callable[[str], None]) -> None:
+async def serve(
+    plan: Plan,
+    program: str,
+    port: int,
+    folder: Folder,
+    say: Callable[[str], None],
+    *,
+    deploying: Callable[..., Deploying] = Deploying,
+) -> None:
     """Run a devnet until SIGINT or SIGTERM.
 
     Parameters
@@ -31,6 +40,8 @@ async def serve(plan: Plan, program: str, port: int, folder: Folder, say: Callab
         Held.
     say : callable
         Told a line of each round that is over, and of trouble.
+    deploying : callable
+        As `running` takes it.
 
     Raises
     ------
@@ -42,7 +53,11 @@ async def serve(plan: Plan, program: str, port: int, folder: Folder, say: Callab
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, ended.set)
     folder.prepare(plan.entities())
-    async with running(plan, program, port=port, tell=lambda *told: say("{} {}: {}".format(*told))) as made:
+
+    def tell(*told: str) -> None:
+        say("{} {}: {}".format(*told))
+
+    async with running(plan, program, port=port, tell=tell, deploying=deploying) as made:
         works = (ended.wait(), made.run(), _told(made, folder, say))
         tasks = [asyncio.ensure_future(each) for each in works]
         try:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from chrono import DataError
+from chrono_flare_ftso.chain.endpoint import Reverted
 from chrono_flare_ftso.protocol.claims import ClaimType, ProvenClaim, parse_distribution
 from chrono_flare_ftso.protocol.contracts import function
 from chrono_flare_ftso.protocol.errors import ProtocolError
@@ -22,6 +23,8 @@ from chrono_flare_ftso.protocol.networks import Network
 from chrono_flare_ftso.protocol.text import to_hex
 
 MANAGER = "RewardManager"
+NOTHING_SIGNED = "no epoch with claimable rewards"
+"""What RewardManager says before the rewards of any reward epoch were signed."""
 
 Read = Callable[[int], Awaitable[bytes | None]]
 """Returns the distribution data of a reward epoch, None where none is published (yet)."""
@@ -80,7 +83,7 @@ class Claimable(NamedTuple):
         Reward epochs that are signed, and whose data was not found.
     """
 
-    owed: tuple[Owed, ...]
+    owed: tuple[Owed, ...] = ()
     unsigned: tuple[int, ...] = ()
     unpublished: tuple[int, ...] = ()
 
@@ -112,7 +115,12 @@ async def claimable(contracts: Contracts, network: Network, owners: Iterable[byt
     """
     asked = [*dict.fromkeys(owners)]
     nexts = {owner: (await _asked(contracts, MANAGER, "getNextClaimableRewardEpochId", owner))[0] for owner in asked}
-    first, last = await _asked(contracts, MANAGER, "getRewardEpochIdsWithClaimableRewards")
+    try:
+        first, last = await _asked(contracts, MANAGER, "getRewardEpochIdsWithClaimableRewards")
+    except Reverted as error:
+        if NOTHING_SIGNED in str(error).lower():
+            return Claimable()
+        raise
     owed: list[Owed] = []
     unsigned: list[int] = []
     unpublished: list[int] = []
