@@ -77,13 +77,16 @@ class Pool(FakeChain):
 
     def fork(self, depth: int, *, keep: bool) -> None:
         """Replace the last blocks by empty ones; what was in them waits again, or is gone."""
+        # the first block is that of all forks
+        depth = min(depth, len(self.blocks) - 1)
         first = len(self.blocks) - depth
         gone = {hash: each for hash, (number, each) in self.placed.items() if number >= first}
         for hash, each in gone.items():
             del self.placed[hash]
             if keep:
                 self.waiting[hash] = each
-        self.reorganise(depth)
+        if depth:
+            self.reorganise(depth)
         for block in self.blocks[first:]:
             self.fees[block.hash] = self.base_fee
 
