@@ -5,7 +5,9 @@ twenty thousand is 2 % off; one feed walks about while one of its venues repeats
 the one that a pipeline file has that states nothing (flatline, deviation, drift, the median of the venues, `steady` for
 the rate), and a short one (`last`, no detectors, `weighted_median`).
 
-Beside `chrono.core.pricing.price` the same rule stands in one function without types; both must agree on every value.
+What a round costs is measured where chrono prices alone, as it does in a pipeline. Then the same rule in one function
+without types stands beside it: both price each round, in turns the first, and must agree on every value; the ratio is
+of these rounds, in which each finds the caches as the other left them.
 `--python PATH` names an interpreter in whose environment pandas is installed. What is built is frozen for the garbage
 collector before the first round.
 """
@@ -151,31 +153,44 @@ class Costs:
     """Seconds of CPU of each round, and of some rounds the stages and the peer."""
 
     def __init__(self) -> None:
-        self.chrono: list[float] = []
+        self.alone: list[float] = []
         self.wall: list[float] = []
+        self.chrono: list[float] = []
         self.by_hand: list[float] = []
         self.stages: list[Mapping[str, float]] = []
         self.peer: list[float] = []
 
-    def add(self, spent: float, passed: float, *, ours: bool) -> None:
-        """Take down a round of chrono, or by hand: seconds of CPU, and on the clock."""
-        if ours:
-            self.chrono.append(spent)
-            self.wall.append(passed)
-        else:
-            self.by_hand.append(spent)
 
-
-def measure(feeds: int, chain: str, rounds: int, theirs: Peer | None) -> Costs:
-    """Price rounds of so many feeds; return what they cost."""
+def fed(feeds: int, chain: str) -> tuple[Pipeline, Board, Feeding]:
+    """Return a pipeline of so many feeds, with a board that has seen more than a window."""
     made = pipeline(feeds, chain)
     board = made.board(VirtualClock())
     feeding = Feeding(board, [market for found in made.markets.values() for market in found])
-    state, memory, costs = PricingState(), dict[str, Any](), Costs()
     for _ in range(70):
         feeding.second()
     gc.collect()
     gc.freeze()
+    return made, board, feeding
+
+
+def alone(feeds: int, chain: str, rounds: int, costs: Costs) -> None:
+    """Price rounds of so many feeds with nothing beside it but the trades between them."""
+    made, board, feeding = fed(feeds, chain)
+    state = PricingState()
+    for _ in range(rounds):
+        when = feeding.second()
+        start, began = time.process_time(), time.perf_counter()
+        state = price(made.plans, board.window, state, when).state
+        costs.alone.append(time.process_time() - start)
+        costs.wall.append(time.perf_counter() - began)
+    gc.unfreeze()
+
+
+def measure(feeds: int, chain: str, rounds: int, theirs: Peer | None) -> Costs:
+    """Price rounds of so many feeds; return what they cost."""
+    state, memory, costs = PricingState(), dict[str, Any](), Costs()
+    alone(feeds, chain, rounds, costs)
+    made, board, feeding = fed(feeds, chain)
     outcome = price(made.plans, board.window, state, feeding.second())
     for number in range(rounds):
         when = feeding.second()
@@ -185,14 +200,14 @@ def measure(feeds: int, chain: str, rounds: int, theirs: Peer | None) -> Costs:
             costs.stages.append(dict(parts.costs()))
         # whoever comes first brings the running sums of turnover up to date, so each does in turn
         for ours in (number % 2 == 0, number % 2 == 1):
-            start, began = time.process_time(), time.perf_counter()
+            start = time.process_time()
             if ours:
                 outcome = price(made.plans, board.window, state, when)
             else:
                 found = by_hand(made.plans, board, when.as_of, memory)
-            spent, passed = time.process_time() - start, time.perf_counter() - began
+            spent = time.process_time() - start
             if parts is None:
-                costs.add(spent, passed, ours=ours)
+                (costs.chrono if ours else costs.by_hand).append(spent)
         _compare(outcome.report.results, found)
         if parts is not None and theirs is not None and chain == "default":
             costs.peer.append(theirs(*_estimates(made.plans, parts.native, outcome.report)))
@@ -232,11 +247,12 @@ def _compare(results: Sequence[Price | Missing], found: Mapping[str, Answer]) ->
 
 def report(what: str, costs: Costs) -> None:
     """Print what rounds cost, how that compares, and what the stages have of it."""
-    spent, wall, middle = costs.chrono, costs.wall, median(costs.chrono)
-    say(f"{what}, p50 of {len(spent)} rounds, CPU", f"{middle * 1e3:.2f} ms")
+    spent, wall, middle = costs.alone, costs.wall, median(costs.chrono)
+    say(f"{what}, p50 of {len(spent)} rounds, CPU", f"{median(spent) * 1e3:.2f} ms")
     say(f"{what}, p99, CPU", f"{percentile(spent, 0.99) * 1e3:.2f} ms")
     say(f"{what}, p50 and p99, wall clock", f"{median(wall) * 1e3:.2f} ms", f"{percentile(wall, 0.99) * 1e3:.2f} ms")
-    ratio = median(a / b for a, b in zip(spent, costs.by_hand, strict=True))
+    ratio = median(a / b for a, b in zip(costs.chrono, costs.by_hand, strict=True))
+    say(f"{what}, beside the same by hand, p50", f"{middle * 1e3:.2f} ms")
     say(f"{what}, by hand, p50", f"{median(costs.by_hand) * 1e3:.2f} ms", f"chrono costs {ratio:.2f}x")
     shares = {name: median(found[name] for found in costs.stages) for name in costs.stages[0]}
     rest = middle - sum(shares.values())
