@@ -375,6 +375,17 @@ async def test_what_a_fork_threw_out_is_sent_again_only_while_it_counts(tmp_path
         assert set(world_.chain.waiting) == ({outcome.hash} if seconds == 30 else set())
 
 
+async def test_what_is_sent_waits_for_no_node_that_asked_to_be_left_alone(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        preferred(world_).faults = [fault(429, b"", retry_after="3000")]
+        with pytest.raises(ChronoError, match="too many requests"):
+            await sender.refresh()
+        with pytest.raises(ChronoError, match="every node asked to be left alone"):
+            await sender.refresh()
+        assert (await world_.send(sender)).ok
+        world_.check(data("submit1"))
+
+
 async def test_what_may_be_thrown_out_is_looked_for_more_often_than_the_account(tmp_path, monkeypatch):
     async with world(tmp_path, pace=Pace(keep=20.0, watch=1.0)) as world_, world_.sender() as sender:
         await world_.send(sender, seconds=60)

@@ -121,8 +121,13 @@ class Drafter:
 
     # the account
 
-    async def refresh(self) -> Account:
+    async def refresh(self, *, urgent: bool = False) -> Account:
         """Ask for nonce, balance and base fee, so that what is sent next waits for no request.
+
+        Parameters
+        ----------
+        urgent : bool
+            Whether something waits for it.
 
         Raises
         ------
@@ -134,7 +139,7 @@ class Drafter:
         now, known = self._clock.now(), self._account
         # a node that is behind would have us use a nonce twice
         at_least = known.block - LAG if known is not None and self._is_fresh() else -1
-        found = await self._node.account(self._book.address, at_least=at_least)
+        found = await self._node.account(self._book.address, at_least=at_least, urgent=urgent)
         if found.chain_id != self._chain_id:
             told = f"expected chain {self._chain_id}, was {found.chain_id}; nothing is sent"
             raise PermanentError(f"{told}; see to the addresses of nodes and to the network")
@@ -143,10 +148,10 @@ class Drafter:
         return found
 
     async def account(self) -> Account:
-        """Return what is known of the account, asked for where that is old."""
+        """Return what is known of the account, asked for where that is old: something is to be sent."""
         if self._account is not None and self._is_fresh():
             return self._account
-        return await self.refresh()
+        return await self.refresh(urgent=True)
 
     def _is_fresh(self) -> bool:
         return self._clock.now() - self._asked <= self._pace.fresh * SECOND
@@ -176,7 +181,7 @@ class Drafter:
                 if entry is not None:
                     return Drafted(entry, new=True)
                 # another process with the same ledger was faster
-                await self.refresh()
+                await self.refresh(urgent=True)
         raise TransientError(f"{wanted.what}: its nonce was taken {_TRIES} times; let one process alone use the key")
 
     async def replacement(self, wanted: Wanted, entry: Entry, *, at_least: int = 0) -> Entry | None:
@@ -232,7 +237,7 @@ class Drafter:
         transaction = self._made(wanted, nonce, fee)
         if not self._affords(account, transaction):
             # it may have been sent something meanwhile
-            account = await self.refresh()
+            account = await self.refresh(urgent=True)
             if not self._affords(account, transaction):
                 raise self.unfunded(wanted, transaction.cost(), account.balance)
         raw = transaction.signed(await self._signer.sign(transaction.preimage()))

@@ -42,7 +42,7 @@ class NodeFault(TransientError):
     Attributes
     ----------
     pause : float or None
-        How many seconds it asked to be left alone; None where it did not ask.
+        How many seconds it asked to be left alone, 0 where it did not say how many; None where it did not ask.
     """
 
     def __init__(self, message: str, pause: float | None = None) -> None:
@@ -308,17 +308,17 @@ def _secrets(url: str) -> tuple[str, ...]:
 
 
 def pause_asked(asked: str | None, now: int) -> float:
-    """Return the seconds of a Retry-After, within a second and an hour; five where there is none to be read."""
+    """Return the seconds of a Retry-After, within a second and an hour; 0 where there is none to be read."""
     try:
-        seconds = float(asked or 5)
+        seconds = float(asked or math.nan)
     except ValueError:
         try:
             when = parsedate_to_datetime(asked or "")
         except ValueError:
-            return 5.0
+            return 0.0
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
         seconds = when.timestamp() - now / SECOND
-    return min(max(seconds, 1.0), _LONGEST_PAUSE) if not math.isnan(seconds) else 5.0
+    return min(max(seconds, 1.0), _LONGEST_PAUSE) if not math.isnan(seconds) else 0.0
 
 
 def _limit(text: str) -> int | None:

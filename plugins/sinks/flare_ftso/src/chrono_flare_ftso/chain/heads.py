@@ -229,7 +229,7 @@ class Heads:
                 # nothing that is known of: told, and not tried without an end
                 self._say(line, "subscription", f"{line.name}: {type(ended).__name__}; it is not tried again")
                 return
-            await self._clock.sleep(self._backoff(line) if pause is None else pause)
+            await self._clock.sleep(pause or self._backoff(line))
 
     async def _follow(self, line: _Line) -> None:
         def began() -> None:

@@ -197,7 +197,7 @@ class Node(Endpoints):
         """
         return await self._one(Request("eth_estimateGas", (_call(to, data, sender),)), number_of)
 
-    async def account(self, address: bytes, *, at_least: int = -1) -> Account:
+    async def account(self, address: bytes, *, at_least: int = -1, urgent: bool = False) -> Account:
         """Return what a node knows of an account; a node whose last block is before `at_least` is passed over."""
 
         def read(endpoint: Endpoint, raw: list[msgspec.Raw]) -> Account:
@@ -209,7 +209,7 @@ class Node(Endpoints):
                 raise Missing(f"{endpoint.name}: expected block {at_least}, was at block {found.block}")
             return found
 
-        return await self.asked(account_requests(address), read)
+        return await self.asked(account_requests(address), read, urgent=urgent)
 
     async def transaction_count(self, address: bytes, tag: str = "latest") -> int:
         """Return the next nonce of an address, as of a block such as ``latest`` or ``pending``."""

@@ -31,6 +31,7 @@ GARBAGE = 3
 
 _PING = 10.0
 _UNSUPPORTED = 300.0
+_NOT_SAID = 5.0
 
 Took = Callable[[Block], None]
 
@@ -179,7 +180,7 @@ class Subscription:
         status, asked = error.response.status_code, error.response.headers.get("Retry-After")
         if status in {401, 403}:
             return NodeFault(f"{self.name}: refuses us ({status}); see to the key in its address", UNWELCOME)
-        pause = pause_asked(asked, now) if asked or status == 429 else None
+        pause = (pause_asked(asked, now) or _NOT_SAID) if asked or status == 429 else None
         return NodeFault(f"{self.name}: answered {status}", pause)
 
 
