@@ -386,6 +386,14 @@ async def test_what_is_sent_waits_for_no_node_that_asked_to_be_left_alone(tmp_pa
         world_.check(data("submit1"))
 
 
+async def test_what_nobody_took_is_handed_over_again_though_nobody_says_whether_it_is_there(tmp_path):
+    async with world(tmp_path) as world_, world_.sender() as sender:
+        await sender.refresh()
+        preferred(world_).faults = [fault(429, b"", retry_after="3000")]
+        assert (await world_.send(sender)).ok
+        world_.check(data("submit1"))
+
+
 async def test_what_may_be_thrown_out_is_looked_for_more_often_than_the_account(tmp_path, monkeypatch):
     async with world(tmp_path, pace=Pace(keep=20.0, watch=1.0)) as world_, world_.sender() as sender:
         await world_.send(sender, seconds=60)

@@ -96,6 +96,7 @@ class Course:
         self._offered_at = self._clock.now()
         self._offered_in = drafted.entry.since
         self._bumps = True
+        self._unheard = False
         self._told: set[str] = set()
 
     async def run(self) -> Outcome | None:
@@ -125,7 +126,8 @@ class Course:
             account = await self._account()
             if account is not None and await self._is_taken(account):
                 return None
-            offer = account is not None and (await self._is_unknown() or await self._bump(account))
+            # the same bytes are handed over again, even where nobody says whether they are there: they are mined but once
+            offer = self._unheard or (account is not None and (await self._is_unknown() or await self._bump(account)))
             if not offer:
                 await self._wait()
 
@@ -146,6 +148,7 @@ class Course:
         except TransientError as error:
             # one may have it all the same
             self._left.add(self._entry.hash)
+            self._unheard = True
             self._say("unanswered", f"{error}; looked up, and the same one sent again")
         else:
             await self._is_taken_in()
@@ -153,10 +156,11 @@ class Course:
 
     async def _is_taken_in(self) -> None:
         self._left.add(self._entry.hash)
+        self._unheard = False
         await asyncio.to_thread(self._book.sent, self._entry.hash)
 
     async def _refused(self, refusal: Rejected) -> _Step:
-        why, entry = refusal.why, self._entry
+        why, entry, self._unheard = refusal.why, self._entry, False
         if why is Why.KNOWN:
             await self._is_taken_in()
             return _Step.WAIT
