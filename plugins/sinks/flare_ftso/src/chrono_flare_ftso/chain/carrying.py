@@ -126,7 +126,7 @@ class Course:
             account = await self._account()
             if account is not None and await self._is_taken(account):
                 return None
-            # the same bytes can be mined but once, so that they are handed over though nobody says whether they are there
+            # the same bytes can be mined but once: handed over again even where nobody says whether they are there
             offer = self._unheard or (account is not None and (await self._is_unknown() or await self._bump(account)))
             if not offer:
                 await self._wait()
