@@ -51,6 +51,7 @@ class World:
         self.without: set[str] = set()
         self.takes: bytes | None = None
         self.lost = False
+        self.faster: dict[str, str] = {}
         self.duties = Duties(NETWORK, IDENTITY, self, Own(KEYS[0]), self, lambda *told: self.told.append(told))
 
     async def call(self, contract: str, data: bytes) -> bytes:
@@ -79,6 +80,9 @@ class World:
         assert (called.contract, called.name) == (contract, label)
         assert until == 100.0
         self.sent.append((label, round, called.decode_call(data)))
+        if label in self.faster:
+            self.reverts[label] = self.faster[label]
+            return False
         return not self.lost
 
     @property
@@ -211,6 +215,20 @@ async def test_what_was_not_on_the_chain_in_time_is_tried_again(world):
     world.sent.clear()
     await world.look()
     assert world.names == ["preRegisterVoter", "registerVoter", "signNewSigningPolicy", "signUptimeVote"]
+
+
+async def test_where_others_were_faster_by_a_block_nobody_is_troubled(world):
+    world.faster["signUptimeVote"] = "uptime vote hash already signed"
+    await world.look()
+    await world.look()
+    assert world.names.count("signUptimeVote") == 1
+    assert [told for told in world.told if told[0] == "degraded"] == []
+    world.lost = True
+    world.present += 1
+    world.reverts.clear()
+    world.faster.clear()
+    await world.look()
+    assert {told[1] for told in world.told if told[0] == "degraded"} >= {"signUptimeVote"}
 
 
 async def test_node_that_does_not_answer_costs_one_look(world):

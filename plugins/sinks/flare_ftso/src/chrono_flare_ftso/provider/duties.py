@@ -217,7 +217,18 @@ class Duties:
             self._troubled.pop(key, None)
             self.tell("live", duty.name, f"reward epoch {duty.epoch}: {duty.name} is done")
         else:
-            self._trouble(key, "it was not on the chain in time; tried again")
+            await self._missed(duty)
+
+    async def _missed(self, duty: Duty) -> None:
+        """See why what was sent did not succeed: others may have been faster by a block."""
+        try:
+            await self._accepted(duty)
+        except Reverted as error:
+            self._refused(duty, str(error))
+        except ChronoError as error:
+            self._trouble((duty.name, duty.epoch), f"{error}; tried again")
+        else:
+            self._trouble((duty.name, duty.epoch), "it was not on the chain in time; tried again")
 
     async def _accepted(self, duty: Duty) -> bytes:
         """Return calldata that the contract takes; raise what it says of the first form where it takes none."""
