@@ -227,8 +227,9 @@ class Endpoints:
         if not endpoint.faults:
             self.tell("endpoint", f"{fault}; it is left alone for {seconds:g} s")
         endpoint.faults = min(endpoint.faults + 1, 10)
-        endpoint.asked_to_rest = fault.pause is not None
-        self.urged = self.urged or endpoint.asked_to_rest
+        # one that does not say for how long is asked where nobody else is left
+        endpoint.asked_to_rest = bool(fault.pause)
+        self.urged = self.urged or fault.pause is not None
         endpoint.rests_until = self.clock.now() + int(seconds * SECOND)
         # what comes back may be another
         endpoint.verified = False
