@@ -143,7 +143,9 @@ class Endpoints:
         if len(self.endpoints) > 1 and (since > _SURVEY or (since > _STALL and now - self._moved[1] > _STALL)):
             if self._survey is None or self._survey.done():
                 self._survey = asyncio.create_task(self._ask_all())
-            await asyncio.wait({self._survey}, timeout=_PATIENCE)
+            done, _ = await asyncio.wait({self._survey}, timeout=_PATIENCE)
+            for survey in done:
+                survey.result()
         (block,) = await self.asked([_LATEST], self._with_head, min(_TIMEOUT_OF_HEAD, self._timeout))
         if block.number > self._moved[0]:
             self._moved = (block.number, now)
